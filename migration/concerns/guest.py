@@ -1,0 +1,67 @@
+"""Will the guest go down cleanly?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from migration.model import Concern, Observation, Power, Severity, Stage, Tools, Vm, VmSpec
+
+MOVED_OR_COPIED: Final = "msg.uuid.altered"
+"""The question of the first power-on at another place; the only one that we answer (vsphere-facts: S48, S49)."""
+
+
+def _must_go_down(spec: VmSpec, vm: Vm) -> bool:
+    """Say whether the VM has to be shut down to get where it should be."""
+    return (vm.site == spec.source) is not (spec.stage is Stage.SOURCE)
+
+
+def suspended(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block a suspended VM: its memory image needs a CPU like the one it was taken on (vsphere-facts: S32)."""
+    for vm in seen.vms:
+        if vm.power is Power.SUSPENDED and _must_go_down(spec, vm):
+            yield Concern(
+                "guest.suspended", Severity.BLOCKS, spec.identity.name, "it is suspended", "resume it, or shut it down"
+            )
+
+
+def question_pending(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block a VM that waits for an answer that is not ours to give."""
+    for vm in seen.vms:
+        if vm.question and MOVED_OR_COPIED not in (*vm.question.message_ids, vm.question.text.partition(":")[0]):
+            choices = ", ".join(vm.question.choices.values())
+            yield Concern(
+                "guest.question",
+                Severity.BLOCKS,
+                spec.identity.name,
+                f"it waits for an answer at {vm.site}: {vm.question.text} ({choices})",
+                "answer it in vCenter, then run again",
+            )
+
+
+def tools_absent(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """A guest without VMware Tools cannot be asked to shut down: warn, or block where the policy is to stop."""
+    for vm in seen.vms:
+        if vm.power is Power.ON and vm.tools is Tools.NOT_INSTALLED and _must_go_down(spec, vm):
+            stop = spec.on_shutdown_timeout == "stop"
+            yield Concern(
+                "guest.no-tools",
+                Severity.BLOCKS if stop else Severity.WARNS,
+                spec.identity.name,
+                "VMware Tools are not installed, so the guest cannot be asked to shut down"
+                + ("" if stop else "; it will be powered off"),
+                "shut it down by hand first" + (", or set policy.onShutdownTimeout: powerOff" if stop else ""),
+            )
+
+
+def shutdown_overdue(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block once the guest has not obeyed within the time limit and the policy is to stop."""
+    for vm in seen.vms:
+        if seen.overdue and vm.power is Power.ON and spec.on_shutdown_timeout == "stop" and _must_go_down(spec, vm):
+            yield Concern(
+                "guest.shutdown-overdue",
+                Severity.BLOCKS,
+                spec.identity.name,
+                f"the guest was asked to shut down and still runs after {spec.shutdown_timeout:g} s",
+                "shut it down by hand, raise policy.shutdownTimeout, or set policy.onShutdownTimeout: powerOff",
+            )

@@ -1,0 +1,239 @@
+"""Carry one VM to where it is wanted: observe, decide, act, until settled.
+
+Everything that may be lost with the process is only for the report: killed at any instant, the next run sees the world and
+decides anew.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from migration.decide import decide, stage_of
+from migration.errors import Blocked, OutOfTime, Paused, Transient, Unexpected
+from migration.model import (
+    Act,
+    Action,
+    Done,
+    Observation,
+    Placed,
+    Power,
+    PowerOff,
+    PowerOn,
+    Relocate,
+    ShutDown,
+    Stage,
+    Stop,
+    Vm,
+    VmSpec,
+    Wait,
+)
+from migration.phrase import phrase
+from migration.schedule import Admitted, Cost, Later, Load, Nowhere, admit
+from migration.sites import Sites
+
+ATTEMPTS = 5
+"""Tries after a Transient error before it is given up; what counts is the number since the last step that ended well."""
+SETTLE = 20.0
+"""Seconds in which the sites must show the effect of a step that ended well."""
+REPEATS = 3
+"""How often one run does the same step: whoever undoes it must be found by an operator."""
+PATIENCE = 6 * 3600.0
+"""Seconds to wait for somebody else's task on a VM, without any change, before giving up for this run."""
+
+Say = Callable[[str, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it: where the VM is, what it took. Times in seconds.
+
+    `downtime` is from asking the guest to shut down until it was powered on again; None where the guest was not running, or
+    where an earlier run had shut it down, so that it is not known. `timings` is by kind of step.
+    """
+
+    vm: Vm
+    stage: Stage | None
+    steps: tuple[str, ...] = ()
+    downtime: float | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Admission:
+    """Lets actions of all VMs of a run start only as far as the cost model allows; one instance for a process."""
+
+    def __init__(self) -> None:
+        """Start with nothing running."""
+        self._load = Load()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def admitted(
+        self, name: str, action: Action, vm: Vm | None, seen: Observation, stop: threading.Event
+    ) -> Iterator[Placed]:
+        """Hold the action's cost while the block runs; wait for room first.
+
+        Raises: Blocked where there is no place for it at all; Paused when asked to stop while waiting.
+        """
+        cost: Cost | None = None
+        with self._changed:
+            while cost is None:
+                if stop.is_set():
+                    raise Paused(f"{name}: paused while waiting for its turn; nothing is under way")
+                match admit(name, action, vm, seen, self._load):
+                    case Admitted(placed, cost):
+                        self._load = self._load.add(cost)
+                    case Later():
+                        self._changed.wait(1.0)
+                    case Nowhere(concern):
+                        raise Blocked((concern,))
+        try:
+            yield placed
+        finally:
+            with self._changed:
+                self._load = self._load.remove(cost)
+                self._changed.notify_all()
+
+
+def converge(
+    spec: VmSpec,
+    sites: Sites,
+    admission: Admission,
+    say: Say,
+    stop: threading.Event,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Bring the VM to `spec.stage` and return what was done; nothing is written where it is there already.
+
+    `say` is told what goes on and the percent done. `stop` asks for a pause at the next safe point.
+
+    Raises: Blocked, Paused, OutOfTime, Refused, Unexpected; Transient once the attempts are used up.
+    """
+    run = _Run(spec, sites, admission, say, stop, clock)
+    attempts = 0
+    while True:
+        if stop.is_set():
+            raise Paused(f"{spec.identity.name}: paused between two steps; run again to go on")
+        try:
+            outcome = run.step()
+        except Transient as error:
+            attempts += 1
+            if attempts >= ATTEMPTS:
+                raise
+            say(f"will look again in {2**attempts} s ({attempts} of {ATTEMPTS - 1}): {error}", None)
+            stop.wait(2**attempts)
+            run.forget_last()
+            continue
+        if run.progressed:
+            attempts = 0
+        if outcome:
+            return outcome
+
+
+class _Run:
+    """The memory of one `converge`: only what the report and the guards need."""
+
+    def __init__(
+        self, spec: VmSpec, sites: Sites, admission: Admission, say: Say, stop: threading.Event, clock: Callable[[], float]
+    ) -> None:
+        self.spec, self.sites, self.admission, self.say, self.stop, self.clock = spec, sites, admission, say, stop, clock
+        self.last: Action | None = None
+        self.overdue = False
+        self.progressed = False
+        self.performed: list[Action] = []
+        self.steps: list[str] = []
+        self.timings: dict[str, float] = {}
+        self.down_since: float | None = None
+        self.downtime: float | None = None
+
+    def forget_last(self) -> None:
+        """After an error nothing is known of the last action: it may be decided again."""
+        self.last = None
+
+    def step(self) -> Outcome | None:
+        """Observe, decide and act once."""
+        self.progressed = False
+        seen, version = self.sites.observe(self.spec.identity)
+        if self.overdue:
+            seen = seen.overdue_now()
+        self._note_power(seen)
+        match decide(self.spec, seen):
+            case Done():
+                vm = seen.vm
+                assert vm is not None  # noqa: S101 - Done is decided only of a registered VM
+                return Outcome(vm, stage_of(self.spec, seen), tuple(self.steps), self.downtime, self.timings)
+            case Stop(concerns):
+                raise Blocked(concerns)
+            case Wait(reason):
+                self._wait(seen, version, reason)
+            case Act(action) if action == self.last:
+                self._await_effect(action, seen, version)
+            case Act(action):
+                self._act(action, seen)
+        return None
+
+    def _wait(self, seen: Observation, version: int, reason: str) -> None:
+        vm = seen.vm
+        self.say(f"waiting: {reason}", vm.in_flight.progress if vm and vm.in_flight else None)
+        if not self.sites.wait(version, PATIENCE):
+            raise OutOfTime(
+                f"{self.spec.identity.name}: {reason}, and nothing has changed for {PATIENCE / 3600:g} h; run again later"
+            )
+
+    def _note_power(self, seen: Observation) -> None:
+        """The guest is up again once it is seen powered on after this run powered it on."""
+        powered_on = any(isinstance(action, PowerOn) for action in self.performed)
+        if self.down_since is not None and powered_on and seen.vm and seen.vm.power is Power.ON:
+            self.downtime, self.down_since = self.clock() - self.down_since, None
+
+    def _await_effect(self, action: Action, seen: Observation, version: int) -> None:
+        """Wait for a step that ended well to show; never send it again blindly."""
+        deadline = self.clock() + SETTLE
+        while (left := deadline - self.clock()) > 0:
+            if not self.sites.wait(version, left):
+                break
+            seen, version = self.sites.observe(self.spec.identity)
+            if self.overdue:
+                seen = seen.overdue_now()
+            if decide(self.spec, seen) != Act(action):
+                return
+        name = self.spec.identity.name
+        raise Unexpected(
+            f"{name}: “{phrase(action, seen)}” ended well, but the sites do not show it after {SETTLE:g} s; "
+            "look at the VM in vCenter, then run again"
+        )
+
+    def _act(self, action: Action, seen: Observation) -> None:
+        if self.performed.count(action) >= REPEATS:
+            raise Unexpected(
+                f"{self.spec.identity.name}: “{phrase(action, seen)}” has been done {REPEATS} times in this run and is undone "
+                "each time; look at the VM's tasks in vCenter, then run again"
+            )
+        vm = seen.vm
+        with self.admission.admitted(self.spec.identity.name, action, vm, seen, self.stop) as placed:
+            words = phrase(action, seen, placed)
+            self.say(words, 0 if isinstance(action, Relocate) else None)
+            started = self.clock()
+            if isinstance(action, ShutDown | PowerOff) and self.down_since is None:
+                self.down_since = started
+            done = self.sites.perform(vm, action, placed, lambda text, percent: self.say(text or words, percent))
+        ended = self.clock()
+        self.timings[kind(action)] = self.timings.get(kind(action), 0.0) + ended - started
+        if not done:
+            self.overdue = True
+            self.last = None
+            return
+        self.last, self.progressed = action, True
+        self.performed.append(action)
+        self.steps.append(words)
+
+
+def kind(action: Action) -> str:
+    """Return the name of a kind of step, as the outputs show it."""
+    name = type(action).__name__
+    return name[0].lower() + name[1:]
+

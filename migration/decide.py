@@ -1,0 +1,251 @@
+"""The heart: from what is wanted and what is seen of one VM to the single next step. Pure.
+
+Forwards a VM leaves the source (papers, shut down, unregister), arrives at the target (register, reconnect, power on) and
+is copied to the new array; backwards the same steps run the other way. No phase is stored: after any interruption the same
+question is asked of the world as it is then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from migration.concerns import blocking
+from migration.concerns.guest import MOVED_OR_COPIED
+from migration.model import (
+    HOME,
+    TEMPLATE_MARK,
+    Act,
+    Action,
+    Adrift,
+    Answer,
+    Concern,
+    Decision,
+    Done,
+    MakeTemplate,
+    MakeVm,
+    Observation,
+    Papers,
+    Power,
+    PowerOff,
+    PowerOn,
+    Reconnect,
+    Register,
+    Relocate,
+    SetAttributes,
+    Severity,
+    ShutDown,
+    Stage,
+    Stop,
+    Tools,
+    Unregister,
+    Vm,
+    VmSpec,
+    Wait,
+    WritePapers,
+)
+
+def decide(spec: VmSpec, seen: Observation) -> Decision:
+    """Return the single next step towards `spec`."""
+    if concerns := blocking(spec, seen):
+        return Stop(concerns)
+    vm = seen.vm
+    if vm is None:
+        return Act(_recover(spec, seen, seen.adrift[0]))
+    if vm.question:
+        return _answer(vm)
+    if vm.in_flight:
+        return Wait(f"{vm.in_flight.name} ({vm.in_flight.key}) is running on it at {vm.site}")
+    action = _leave(spec, seen, vm) if vm.site != home(spec) else _settle(spec, seen, vm)
+    return action if isinstance(action, Stop) else Act(action) if action else Done()
+
+
+def home(spec: VmSpec) -> str:
+    """Return the site at which the VM is wanted."""
+    return spec.source if spec.stage is Stage.SOURCE else spec.target
+
+
+def stage_of(spec: VmSpec, seen: Observation) -> Stage | None:
+    """Return the stage that the VM has reached in fact, or None where it is registered nowhere or on its way."""
+    vm = seen.vm
+    if vm is None or (vm.papers and vm.papers.transit):
+        return None
+    if vm.site == spec.source:
+        return Stage.SOURCE
+    return Stage.REHOSTED if vm.volumes & seen.volume_ids(spec.source, spec.old_volumes) else Stage.MIGRATED
+
+
+def _recover(spec: VmSpec, seen: Observation, found: Adrift) -> Action:
+    """Register a VM that is registered nowhere, where it is wanted, or where its files can be seen."""
+    assert found.papers is not None  # noqa: S101 - the concern vm.unregistered has stopped this case
+    papers = found.papers
+    site = home(spec)
+    if site == spec.source and not found.volumes <= {volume.id for volume in seen.sites[site].volumes}:
+        site = spec.target  # taken out of the target's inventory by hand, with its files on the new array
+    at_source = site == spec.source
+    return Register(
+        site=site,
+        vmx=found.vmx,
+        name=found.name,
+        datacenter=papers.datacenter if at_source else spec.datacenter,
+        cluster=papers.cluster if at_source else spec.cluster,
+        folder=papers.folder,
+        pool=papers.pool,
+        host=papers.host if at_source else "",
+        volumes=found.volumes,
+        networks=frozenset(papers.nics.values()) if at_source else frozenset(_mapped(spec, papers).values()),
+        papers=None if papers.transit else replace(papers, transit=True),
+    )
+
+
+def _answer(vm: Vm) -> Act:
+    """Answer "moved": that keeps BIOS UUID and MACs (vsphere-facts: S48, S49)."""
+    question = vm.question
+    assert question is not None  # noqa: S101 - narrowed by the caller; other questions were stopped as a concern
+    key, label = next(
+        (key, label) for key, label in question.choices.items() if "moved" in label.lower().replace("_", " ")
+    )
+    return Act(Answer(question.id, key, label))
+
+
+def _leave(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
+    """Take the VM off a site: files to where the other side sees them, papers, shut down, unregister."""
+    if vm.site == spec.target and (action := _back_to_old_volumes(spec, seen, vm)):
+        return action
+    if vm.template:
+        return _unmake_template(vm)
+    papers = departing(spec, vm)
+    if vm.papers != papers:
+        return WritePapers(papers)
+    if vm.power is Power.OFF:
+        return Unregister(vm.site)
+    if vm.tools is Tools.NOT_INSTALLED:
+        return PowerOff("no VMware Tools")
+    if seen.overdue:
+        return PowerOff(f"the guest did not shut down within {spec.shutdown_timeout:g} s")
+    return ShutDown(spec.shutdown_timeout)
+
+
+def departing(spec: VmSpec, vm: Vm) -> Papers:
+    """Return the papers that the VM must carry when it leaves its present site."""
+    before = vm.papers
+    on_its_way = before if before and before.transit else None
+    # A VM that is off because we shut it down, or have only just registered it, is still one that must run where it arrives.
+    power = on_its_way.power if on_its_way and vm.power is not Power.ON else vm.power
+    template = TEMPLATE_MARK in vm.attributes or bool(on_its_way and on_its_way.template)
+    # At the target, or back at the source but not yet restored, the papers know more than the vCenter does.
+    if before and vm.site == spec.target:
+        return replace(before, leaving=vm.site, transit=True, power=power, template=template)
+    if on_its_way and on_its_way.leaving != vm.site:
+        return replace(on_its_way, power=power, template=template)
+    return Papers(
+        leaving=vm.site,
+        transit=True,
+        power=power,
+        template=template,
+        datacenter=vm.datacenter,
+        cluster=vm.cluster,
+        folder=vm.folder,
+        pool=vm.pool,
+        host=vm.host,
+        nics={str(nic.key): nic.network for nic in vm.nics},
+        disks={HOME: vm.vmx.volume, **{str(disk.key): disk.file.volume for disk in vm.disks}},
+        attributes=_own(vm),
+    )
+
+
+def _settle(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
+    """Restore the VM where it is wanted, then bring its files to where they are wanted."""
+    papers = vm.papers
+    arriving = papers if papers and (papers.transit or vm.site == spec.source) else None
+    if arriving and (restoring := _restore(spec, vm, arriving)):
+        return restoring
+    if vm.site == spec.target and (moving := _files(spec, seen, vm)):
+        return moving
+    if TEMPLATE_MARK in vm.attributes:
+        return SetAttributes({TEMPLATE_MARK: ""}) if vm.template else MakeTemplate()
+    return None
+
+
+def _restore(spec: VmSpec, vm: Vm, papers: Papers) -> Action | None:
+    """Give an arrived VM its networks, power state and attributes; the last step says that it has arrived."""
+    if vm.template:
+        return None  # it became one after it had arrived; the papers are of no more use
+    wanted = _mapped(spec, papers) if vm.site == spec.target else papers.nics
+    networks = {nic.key: wanted[str(nic.key)] for nic in vm.nics if wanted.get(str(nic.key), nic.network) != nic.network}
+    if networks:
+        return Reconnect(networks)
+    if papers.power is Power.ON and vm.power is not Power.ON:
+        return PowerOn()
+    attributes = {name: value for name, value in papers.attributes.items() if vm.attributes.get(name) != value}
+    if papers.template and TEMPLATE_MARK not in vm.attributes:
+        attributes[TEMPLATE_MARK] = "yes"
+    if attributes:
+        return SetAttributes(attributes)
+    return WritePapers(None if vm.site == spec.source else replace(papers, transit=False))
+
+
+def _files(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
+    """Bring the files of a VM at the target to the array where they are wanted."""
+    if spec.stage is not Stage.MIGRATED:
+        return _back_to_old_volumes(spec, seen, vm)
+    old = seen.volume_ids(spec.source, spec.old_volumes) | seen.volume_ids(spec.target, spec.old_volumes)
+    if not vm.volumes & old:
+        return None
+    if vm.template:
+        return _unmake_template(vm)
+    candidates = tuple(sorted(seen.volume_ids(spec.target, spec.new_volumes)))
+    if not candidates:
+        return _stop(
+            spec,
+            "datastore.not-at-target",
+            f"the target shows none of the new datastores {', '.join(spec.new_volumes)}",
+            "see why they are missing there, then run again",
+        )
+    return Relocate({}, candidates, sum(disk.written for disk in vm.disks))
+
+
+def _back_to_old_volumes(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
+    """Return what brings the files back to where they lived at the source; None where they are there.
+
+    A disk that was added since goes beside the .vmx.
+    """
+    old = seen.volume_ids(spec.source, spec.old_volumes)
+    if vm.volumes <= old:
+        return None
+    if vm.template:
+        return _unmake_template(vm)
+    assert vm.papers is not None  # noqa: S101 - the concern rollback.no-papers has stopped this case
+    places = vm.papers.disks
+    files = {HOME: vm.vmx.volume, **{str(disk.key): disk.file.volume for disk in vm.disks}}
+    to = {key: places.get(key, places[HOME]) for key in files}
+    unseen = sorted(set(to.values()) - {volume.id for volume in seen.sites[vm.site].volumes})
+    if unseen:
+        source = seen.sites[spec.source]
+        names = ", ".join(source.volume_name(volume) or volume for volume in unseen)
+        return _stop(
+            spec,
+            "rollback.volume-not-seen",
+            f"its files belong on {names}, which {seen.sites[vm.site].vcenter} does not show",
+            "present and mount the old datastore on the target's hosts again",
+        )
+    moved = sum(disk.written for disk in vm.disks if to[str(disk.key)] != disk.file.volume)
+    return Relocate(to, (), moved)
+
+
+def _unmake_template(vm: Vm) -> Action:
+    """Mark first, so that nothing can lose the knowledge that it is a template; then make it a VM."""
+    return MakeVm() if TEMPLATE_MARK in vm.attributes else SetAttributes({TEMPLATE_MARK: "yes"})
+
+
+def _mapped(spec: VmSpec, papers: Papers) -> dict[str, str]:
+    """Return each card's network at the target."""
+    return {key: spec.networks[network] for key, network in papers.nics.items() if network in spec.networks}
+
+
+def _own(vm: Vm) -> dict[str, str]:
+    """Return the VM's custom attributes without ours."""
+    return {name: value for name, value in vm.attributes.items() if not name.startswith("esxodus.")}
+
+
+def _stop(spec: VmSpec, identifier: str, sentence: str, remedy: str) -> Stop:
+    return Stop((Concern(identifier, Severity.BLOCKS, spec.identity.name, sentence, remedy),))

@@ -1,0 +1,114 @@
+"""What the world should look like after an action. Pure.
+
+Two uses: the plan that `pulumi preview` shows is `decide` played forward over these expectations, and the fake sites of the
+tests behave by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from migration.model import (
+    HOME,
+    Action,
+    Adrift,
+    Answer,
+    File,
+    MakeTemplate,
+    MakeVm,
+    Observation,
+    Placed,
+    Power,
+    PowerOff,
+    PowerOn,
+    Reconnect,
+    Register,
+    Relocate,
+    SetAttributes,
+    ShutDown,
+    Tools,
+    Unregister,
+    Vm,
+    WritePapers,
+)
+
+
+def after(seen: Observation, action: Action, placed: Placed) -> Observation:
+    """Return the observation that follows when `action` ends well."""
+    if isinstance(action, Register):
+        return replace(seen, vms=(registered(seen.adrift[0], action, placed),), adrift=())
+    vm = seen.vm
+    if vm is None:
+        return seen
+    if isinstance(action, Unregister):
+        return replace(seen, vms=(), adrift=(adrift(vm),))
+    return replace(seen, vms=(changed(vm, action, placed),))
+
+
+def changed(vm: Vm, action: Action, placed: Placed) -> Vm:
+    """Return the VM as it is after an action that leaves it registered where it is."""
+    match action:
+        case WritePapers(papers):
+            return replace(vm, papers=papers)
+        case ShutDown() | PowerOff():
+            return replace(vm, power=Power.OFF, tools=_stopped(vm.tools))
+        case PowerOn():
+            return replace(vm, power=Power.ON)
+        case Answer():
+            return replace(vm, question=None)
+        case Reconnect(networks):
+            return replace(vm, nics=tuple(replace(nic, network=networks.get(nic.key, nic.network)) for nic in vm.nics))
+        case Relocate(to=to):
+            return _relocated(vm, to, placed.volume)
+        case SetAttributes(attributes):
+            kept = {name: value for name, value in {**vm.attributes, **attributes}.items() if value}
+            return replace(vm, attributes=kept)
+        case MakeTemplate():
+            return replace(vm, template=True)
+        case MakeVm():
+            return replace(vm, template=False)
+        case Unregister() | Register():
+            return vm
+
+
+def adrift(vm: Vm) -> Adrift:
+    """Return what is left of a VM that was unregistered: its files, and what they say."""
+    return Adrift(vm.name, vm.instance_uuid, vm.vmx, vm.volumes, vm.papers, vm.nics, vm)
+
+
+def registered(found: Adrift, action: Register, placed: Placed) -> Vm:
+    """Return the VM that a registration makes of the files, as far as `decide` needs to know it.
+
+    What only a vCenter knows (place, custom attributes) starts anew; what the files say comes along.
+    """
+    last = found.last or Vm("", found.name, found.instance_uuid, "", found.vmx, Power.OFF, nics=found.nics)
+    return replace(
+        last,
+        site=action.site,
+        name=action.name,
+        power=Power.OFF,
+        template=False,
+        datacenter=action.datacenter,
+        cluster=action.cluster,
+        folder=action.folder,
+        pool=action.pool,
+        host=placed.host,
+        attributes={},
+        papers=action.papers or found.papers,
+        tools=Tools.NOT_INSTALLED if last.tools is Tools.NOT_INSTALLED else Tools.NOT_RUNNING,
+        question=None,
+        in_flight=None,
+    )
+
+
+def _stopped(tools: Tools) -> Tools:
+    return Tools.NOT_RUNNING if tools is Tools.RUNNING else tools
+
+
+def _relocated(vm: Vm, to: Mapping[str, str], everywhere: str) -> Vm:
+    def moved(key: str, file: File) -> File:
+        return replace(file, volume=everywhere or to.get(key, file.volume))
+
+    disks = tuple(replace(disk, file=moved(str(disk.key), disk.file)) for disk in vm.disks)
+    return replace(vm, vmx=moved(HOME, vm.vmx), disks=disks)

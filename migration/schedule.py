@@ -1,0 +1,181 @@
+"""What may run at once, and where it goes. Pure: `converge` holds the lock.
+
+vCenter's own cost model (vsphere-facts: S33, S34, documented up to 6.7): a host may bear 8, a datastore 128; a Storage
+vMotion costs 4 on its host and 16 on each datastore it touches, a cold operation 1 on its host. vCenter queues what does
+not fit; staying below its queue lets our time limits measure work instead of waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from migration.model import Action, Concern, Host, Observation, Placed, Power, Register, Relocate, Severity, Vm
+
+HOST_LIMIT: Final = 8
+VOLUME_LIMIT: Final = 128
+STORAGE_VMOTION: Final = (4, 16)
+"""Cost on the host and on each datastore; a copy of a powered-off VM reads and writes the same, so it counts alike."""
+COLD: Final = (1, 0)
+RESERVE: Final = 0.05
+"""Part of a new datastore that stays free, for snapshots, swap and growth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an action takes while it runs: units by host (`site/host`) and by volume id, and GiB reserved on a volume."""
+
+    hosts: Mapping[str, int] = field(default_factory=dict)
+    volumes: Mapping[str, int] = field(default_factory=dict)
+    reserved: Mapping[str, float] = field(default_factory=dict)
+    registrations: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What all running actions take together."""
+
+    costs: tuple[Cost, ...] = ()
+
+    def add(self, cost: Cost) -> Load:
+        """Return the load with one more action."""
+        return replace(self, costs=(*self.costs, cost))
+
+    def remove(self, cost: Cost) -> Load:
+        """Return the load with that action ended."""
+        kept = list(self.costs)
+        kept.remove(cost)
+        return replace(self, costs=tuple(kept))
+
+    def host(self, key: str) -> int:
+        """Return the units taken on a host."""
+        return sum(cost.hosts.get(key, 0) for cost in self.costs)
+
+    def volume(self, key: str) -> int:
+        """Return the units taken on a volume."""
+        return sum(cost.volumes.get(key, 0) for cost in self.costs)
+
+    def reserved(self, key: str) -> float:
+        """Return the GiB that running copies will still take on a volume, at most."""
+        return sum(cost.reserved.get(key, 0.0) for cost in self.costs)
+
+    def registrations(self, key: str) -> int:
+        """Return the registrations under way on a host."""
+        return sum(cost.registrations.get(key, 0) for cost in self.costs)
+
+    def fits(self, cost: Cost) -> bool:
+        """Say whether one more action stays within every limit."""
+        return all(self.host(key) + units <= HOST_LIMIT for key, units in cost.hosts.items()) and all(
+            self.volume(key) + units <= VOLUME_LIMIT for key, units in cost.volumes.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An action may start now, here, at this cost."""
+
+    placed: Placed
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """It must wait until something else has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """There is no place for it, however long it waits."""
+
+    concern: Concern
+
+
+def admit(name: str, action: Action, vm: Vm | None, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
+    """Choose a place for the action of VM `name` and say whether it may start now."""
+    match action:
+        case Register():
+            return _admit_register(name, action, seen, load)
+        case Relocate() if vm is not None:
+            return _admit_relocate(name, action, vm, seen, load)
+        case _:
+            cost = Cost(hosts={f"{vm.site}/{vm.host}": COLD[0]}) if vm is not None and vm.host else Cost()
+            return Admitted(Placed(), cost) if load.fits(cost) else Later()
+
+
+def _admit_register(name: str, action: Register, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
+    """Choose the host: the one it came from where that is usable, else the one with the fewest VMs."""
+    view = seen.sites[action.site]
+    able = [host for host in view.hosts if _can_run(host, action)]
+    if not able:
+        names = ", ".join(view.volume_name(volume) or volume for volume in sorted(action.volumes))
+        return Nowhere(
+            Concern(
+                "host.none-able",
+                Severity.BLOCKS,
+                name,
+                f"no usable host of {view.vcenter} sees both its datastores ({names}) and its networks "
+                f"({', '.join(sorted(action.networks))})",
+                "bring a host back from maintenance, mount the datastores and networks on one, then run again",
+            )
+        )
+    for host in sorted(able, key=lambda host: _host_order(host, action, load)):
+        key = f"{action.site}/{host.name}"
+        cost = Cost(hosts={key: COLD[0]}, registrations={key: 1})
+        if load.fits(cost):
+            return Admitted(Placed(host=host.name), cost)
+    return Later()
+
+
+def _can_run(host: Host, action: Register) -> bool:
+    """Say whether a VM with these files and networks can be run by the host."""
+    in_cluster = not action.cluster or host.cluster == action.cluster
+    return host.usable and in_cluster and action.volumes <= host.volumes and action.networks <= host.networks
+
+
+def _host_order(host: Host, action: Register, load: Load) -> tuple[bool, int, float, str]:
+    """Order hosts: the preferred one, then the fewest VMs (those being registered included), then the most free memory."""
+    busy = host.vms + load.registrations(f"{action.site}/{host.name}")
+    return (host.name != action.host, busy, -host.free_memory, host.name)
+
+
+def _admit_relocate(name: str, action: Relocate, vm: Vm, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
+    """Choose the datastore: the one with the most space left once the running copies have ended."""
+    view = seen.sites[vm.site]
+    needed = sum(disk.capacity for disk in vm.disks)  # thin disks may grow: what counts is what they may become
+    if action.to:
+        targets = sorted(set(action.to.values()))
+        cost = _copy_cost(vm, targets, {})
+        return Admitted(Placed(), cost) if load.fits(cost) else Later()
+    room = {
+        volume.id: volume.free - load.reserved(volume.id) - RESERVE * volume.capacity
+        for volume in view.volumes
+        if volume.id in action.candidates
+    }
+    enough = [key for key, free in room.items() if free >= action.size]
+    if not enough:
+        if any(load.reserved(key) for key in room):
+            return Later()
+        best = max(room.values(), default=0.0)
+        return Nowhere(
+            Concern(
+                "datastore.too-small",
+                Severity.BLOCKS,
+                name,
+                f"it needs {action.size:.1f} GiB (up to {needed:.0f} GiB); the new datastore with the most room has "
+                f"{max(best, 0.0):.1f} GiB beyond its reserve",
+                "enlarge or add a new datastore, then run again",
+            )
+        )
+    for key in sorted(enough, key=lambda key: (-room[key], key)):
+        cost = _copy_cost(vm, [key], {key: action.size})
+        if load.fits(cost):
+            return Admitted(Placed(volume=key), cost)
+    return Later()
+
+
+def _copy_cost(vm: Vm, targets: list[str], reserved: Mapping[str, float]) -> Cost:
+    """Return the cost of copying the VM's files: its host, every volume read, every volume written."""
+    host, volume = STORAGE_VMOTION if vm.power is Power.ON else (COLD[0], STORAGE_VMOTION[1])
+    touched = vm.volumes | set(targets)
+    return Cost({f"{vm.site}/{vm.host}": host}, dict.fromkeys(touched, volume), reserved)

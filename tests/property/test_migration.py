@@ -1,0 +1,197 @@
+"""Can any history lose a VM? A state machine over the fake sites.
+
+The sentences, each checked after every rule or by the fake itself:
+
+- a VM is never lost: it is registered at exactly one site, or its files lie unregistered on a volume with its papers
+- it is never powered on at two sites, and never registered at two sites
+- what must be cold happens only to a powered-off VM
+- at most one task runs on it at a time
+- left alone it settles, or says why
+- settled stays settled: another run performs nothing
+- its identity, disks, cards and custom attributes are those it had
+- back at the source it is as it was: folder, pool, power, networks, attributes, and without our papers
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from migration import expect
+from migration.converge import Admission, Outcome, converge
+from migration.decide import stage_of
+from migration.errors import Blocked, Busy, MigrationError
+from migration.model import (
+    Action,
+    Disk,
+    File,
+    Identity,
+    Nic,
+    Power,
+    Stage,
+    Tools,
+    Vm,
+    VmSpec,
+)
+from tests.fake_sites import FakeSites, Killed, a_vm
+
+STAGES = st.sampled_from(list(Stage))
+NETWORKS = st.lists(st.sampled_from(["VM Network", "DMZ"]), min_size=0, max_size=2)
+DISKS = st.lists(st.sampled_from(["vmfs:a", "vmfs:b"]), min_size=0, max_size=3)
+
+
+def spec(stage: Stage, policy: str = "powerOff") -> VmSpec:
+    return VmSpec(
+        Identity("app01"),
+        stage,
+        datacenter="tokyo7",
+        cluster="prod7",
+        old_volumes=("old-a", "old-b"),
+        new_volumes=("new-1", "new-2"),
+        networks={"VM Network": "pg-prod", "DMZ": "pg-dmz"},
+        shutdown_timeout=10,
+        on_shutdown_timeout="stop" if policy == "stop" else "powerOff",
+    )
+
+
+def run(sites: FakeSites, wanted: VmSpec) -> Outcome:
+    stop = threading.Event()
+    stop.wait = lambda timeout=None: False  # type: ignore[method-assign] # no real sleeping between attempts
+    return converge(wanted, sites, Admission(), lambda text, percent: None, stop)
+
+
+class Migration(RuleBasedStateMachine):
+    """One VM, moved to and fro, while processes die, calls fail and people interfere."""
+
+    @initialize(
+        power=st.sampled_from([Power.ON, Power.OFF]),
+        template=st.booleans(),
+        tools=st.sampled_from(list(Tools)),
+        networks=NETWORKS,
+        disks=DISKS,
+        obeys=st.booleans(),
+        asks=st.booleans(),
+    )
+    def a_site(
+        self, power: Power, template: bool, tools: Tools, networks: list[str], disks: list[str], obeys: bool, asks: bool
+    ) -> None:
+        self.first = a_vm(
+            power=Power.OFF if template else power,
+            template=template,
+            tools=tools,
+            nics=tuple(Nic(4000 + n, f"Network adapter {n + 1}", f"00:50:56:00:00:0{n}", net) for n, net in enumerate(networks)),
+            disks=tuple(Disk(2000 + n, f"Hard disk {n + 1}", File(volume, f"app01/{n}.vmdk"), 10, 5) for n, volume in enumerate(disks)),
+        )
+        self.sites = FakeSites([self.first], guest_obeys=obeys, asks=asks)
+        self.sites.located[self.first.instance_uuid] = f"source:{self.first.vmx}"
+        self.stage = Stage.SOURCE
+        self.power: Power | None = self.first.power  # None: a person changed it on the way, either is right
+
+    @rule(stage=STAGES)
+    def the_operator_wants(self, stage: Stage) -> None:
+        self.stage = stage
+
+    @rule(step=st.integers(0, 9), late=st.booleans())
+    def a_run_is_killed(self, step: int, late: bool) -> None:
+        count = 0
+
+        def kill(action: Action) -> None:
+            nonlocal count
+            del action
+            count += 1
+            if count > step:
+                raise Killed
+
+        setattr(self.sites, "after" if late else "before", kill)
+        with contextlib.suppress(Killed, MigrationError):
+            run(self.sites, spec(self.stage))
+        self.sites.before = self.sites.after = lambda action: None
+
+    @rule(fails=st.lists(st.booleans(), min_size=1, max_size=8))
+    def calls_fail(self, fails: list[bool]) -> None:
+        left = list(fails)
+
+        def fail(action: Action) -> None:
+            if left and left.pop():
+                raise Busy(f"{type(action).__name__} refused: another task is in progress")
+
+        self.sites.before = fail
+        with contextlib.suppress(MigrationError):
+            run(self.sites, spec(self.stage))
+        self.sites.before = lambda action: None
+
+    @precondition(lambda self: self.sites.vms and not self.sites.vms[0].question)
+    @rule()
+    def a_backup_takes_a_snapshot(self) -> None:
+        self.sites.busy("app01")
+
+    @precondition(lambda self: self.vm and self.vm.power is Power.ON and not self.vm.question)
+    @rule()
+    def a_person_powers_it_off(self) -> None:
+        vm = self.vm
+        assert vm is not None
+        self.sites.person("app01", power=Power.OFF, tools=Tools.NOT_RUNNING if vm.tools is Tools.RUNNING else vm.tools)
+        self.power = None if vm.papers and vm.papers.transit else Power.OFF
+
+    @precondition(lambda self: self.vm and self.vm.site == "target" and self.vm.power is Power.OFF and not self.vm.template)
+    @rule()
+    def a_person_unregisters_it_at_the_target(self) -> None:
+        vm = self.vm
+        assert vm is not None
+        if vm.papers is None or vm.question:
+            return
+        self.sites.vms.remove(vm)
+        self.sites.adrift.append(expect.adrift(vm))
+        self.power = None
+
+    @rule(stage=STAGES)
+    def left_alone_it_settles_or_says_why(self, stage: Stage) -> None:
+        self.stage = stage
+        wanted = spec(self.stage)
+        try:
+            outcome = run(self.sites, wanted)
+        except Blocked as error:
+            assert error.concerns
+            assert all(concern.sentence and concern.remedy for concern in error.concerns)
+            return
+        assert outcome.stage is self.stage
+        seen, _ = self.sites.observe(wanted.identity)
+        assert stage_of(wanted, seen) is self.stage
+        self.it_arrived_whole(outcome.vm)
+        before = len(self.sites.writes)
+        run(self.sites, wanted)
+        assert len(self.sites.writes) == before, "settled stays settled"
+
+    def it_arrived_whole(self, vm: Vm) -> None:
+        first = self.first
+        assert (vm.instance_uuid, vm.bios_uuid) == (first.instance_uuid, first.bios_uuid)
+        assert [nic.mac for nic in vm.nics] == [nic.mac for nic in first.nics]
+        assert [disk.key for disk in vm.disks] == [disk.key for disk in first.disks]
+        assert vm.template is first.template
+        assert vm.attributes == first.attributes
+        assert self.power in (None, vm.power)
+        self.power = vm.power
+        if vm.site == "source":
+            assert vm.papers is None
+            assert (vm.folder, vm.pool, vm.datacenter) == (first.folder, first.pool, first.datacenter)
+            assert [nic.network for nic in vm.nics] == [nic.network for nic in first.nics]
+            assert (vm.vmx, vm.disks) == (first.vmx, first.disks)
+
+    @property
+    def vm(self) -> Vm | None:
+        return self.sites.vms[0] if self.sites.vms else None
+
+    @invariant()
+    def never_lost_never_twice(self) -> None:
+        if not hasattr(self, "sites"):
+            return
+        assert len(self.sites.vms) + len(self.sites.adrift) == 1
+        assert all(one.papers is not None for one in self.sites.adrift)
+
+
+Migration.TestCase.settings = settings(max_examples=600, stateful_step_count=15, deadline=None)
+TestMigration = Migration.TestCase
