@@ -93,7 +93,8 @@ def _recover(spec: VmSpec, seen: Observation, found: Adrift) -> Action:
         host=papers.host if at_source else "",
         volumes=found.volumes,
         networks=frozenset(papers.nics.values()) if at_source else frozenset(_mapped(spec, papers).values()),
-        papers=None if papers.transit else replace(papers, transit=True),
+        # Somebody took a settled VM out of the target's inventory: it is on its way again.
+        papers=None if papers.transit else replace(papers, leaving=spec.target, transit=True),
     )
 
 
@@ -149,7 +150,8 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
         host=vm.host,
         nics={str(nic.key): nic.network for nic in vm.nics},
         disks={HOME: vm.vmx.volume, **{str(disk.key): disk.file.volume for disk in vm.disks}},
-        attributes=_own(vm),
+        # Registering it here again, after an interrupted departure, has not brought its attributes back.
+        attributes={**(on_its_way.attributes if on_its_way else {}), **_own(vm)},
     )
 
 
