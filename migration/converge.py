@@ -32,7 +32,7 @@ from migration.model import (
     Wait,
 )
 from migration.phrase import phrase
-from migration.schedule import Admitted, Cost, Later, Load, Nowhere, admit
+from migration.schedule import Admitted, Later, Load, Nowhere, admit
 from migration.sites import Sites
 
 ATTEMPTS = 5
@@ -78,24 +78,28 @@ class Admission:
 
         Raises: Blocked where there is no place for it at all; Paused when asked to stop while waiting.
         """
-        cost: Cost | None = None
+        admitted = self._take(name, action, vm, seen, stop)
+        try:
+            yield admitted.placed
+        finally:
+            with self._changed:
+                self._load = self._load.remove(admitted.cost)
+                self._changed.notify_all()
+
+    def _take(self, name: str, action: Action, vm: Vm | None, seen: Observation, stop: threading.Event) -> Admitted:
         with self._changed:
-            while cost is None:
+            while True:
                 if stop.is_set():
                     raise Paused(f"{name}: paused while waiting for its turn; nothing is under way")
-                match admit(name, action, vm, seen, self._load):
-                    case Admitted(placed, cost):
-                        self._load = self._load.add(cost)
+                answer = admit(name, action, vm, seen, self._load)
+                match answer:
+                    case Admitted():
+                        self._load = self._load.add(answer.cost)
+                        return answer
                     case Later():
                         self._changed.wait(1.0)
                     case Nowhere(concern):
                         raise Blocked((concern,))
-        try:
-            yield placed
-        finally:
-            with self._changed:
-                self._load = self._load.remove(cost)
-                self._changed.notify_all()
 
 
 def converge(
@@ -138,9 +142,22 @@ class _Run:
     """The memory of one `converge`: only what the report and the guards need."""
 
     def __init__(
-        self, spec: VmSpec, sites: Sites, admission: Admission, say: Say, stop: threading.Event, clock: Callable[[], float]
+        self,
+        spec: VmSpec,
+        sites: Sites,
+        admission: Admission,
+        say: Say,
+        stop: threading.Event,
+        clock: Callable[[], float],
     ) -> None:
-        self.spec, self.sites, self.admission, self.say, self.stop, self.clock = spec, sites, admission, say, stop, clock
+        self.spec, self.sites, self.admission, self.say, self.stop, self.clock = (
+            spec,
+            sites,
+            admission,
+            say,
+            stop,
+            clock,
+        )
         self.last: Action | None = None
         self.overdue = False
         self.progressed = False
@@ -236,4 +253,3 @@ def kind(action: Action) -> str:
     """Return the name of a kind of step, as the outputs show it."""
     name = type(action).__name__
     return name[0].lower() + name[1:]
-

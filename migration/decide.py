@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from migration.concerns import blocking
-from migration.concerns.guest import MOVED_OR_COPIED
 from migration.model import (
     HOME,
     TEMPLATE_MARK,
@@ -43,6 +42,7 @@ from migration.model import (
     Wait,
     WritePapers,
 )
+
 
 def decide(spec: VmSpec, seen: Observation) -> Decision:
     """Return the single next step towards `spec`."""
@@ -173,7 +173,9 @@ def _restore(spec: VmSpec, vm: Vm, papers: Papers) -> Action | None:
     if vm.template:
         return None  # it became one after it had arrived; the papers are of no more use
     wanted = _mapped(spec, papers) if vm.site == spec.target else papers.nics
-    networks = {nic.key: wanted[str(nic.key)] for nic in vm.nics if wanted.get(str(nic.key), nic.network) != nic.network}
+    networks = {
+        nic.key: wanted[str(nic.key)] for nic in vm.nics if wanted.get(str(nic.key), nic.network) != nic.network
+    }
     if networks:
         return Reconnect(networks)
     if papers.power is Power.ON and vm.power is not Power.ON:

@@ -85,4 +85,6 @@ class SettingsError(MigrationError):
         self.problems = tuple(problems)
         count = len(self.problems)
         head = "1 problem" if count == 1 else f"{count} problems"
-        super().__init__(f"{head} in the stack's settings:\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+        super().__init__(
+            f"{head} in the stack's settings:\n" + "\n".join(f"  - {problem}" for problem in self.problems)
+        )

@@ -81,7 +81,9 @@ def _imagined(action: Action, seen: Observation) -> Placed:
 
 def _step(action: Action, seen: Observation, spec: VmSpec) -> str:
     if isinstance(action, ShutDown):
-        return phrase(action, seen)[:-1] + (", else power off)" if spec.on_shutdown_timeout == "powerOff" else ", else stop)")
+        return phrase(action, seen)[:-1] + (
+            ", else power off)" if spec.on_shutdown_timeout == "powerOff" else ", else stop)"
+        )
     if isinstance(action, Relocate) and len(action.candidates) > 1:
         return f"Storage vMotion of {action.size:.0f} GiB to {' or '.join(spec.new_volumes)}"
     return phrase(action, seen)

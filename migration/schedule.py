@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from migration.model import Action, Concern, Host, Observation, Placed, Power, Register, Relocate, Severity, Vm
+from migration.model import (
+    Action,
+    Concern,
+    Host,
+    Observation,
+    Placed,
+    Power,
+    Register,
+    Relocate,
+    Severity,
+    Vm,
+)
 
 HOST_LIMIT: Final = 8
 VOLUME_LIMIT: Final = 128

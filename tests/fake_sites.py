@@ -45,7 +45,12 @@ from migration.sites import Progress
 
 OLD = (Volume("vmfs:a", "old-a", 500, 1000), Volume("vmfs:b", "old-b", 500, 1000))
 NEW = (Volume("vmfs:n1", "new-1", 900, 1000), Volume("vmfs:n2", "new-2", 800, 1000))
-QUESTION = Question("7", "msg.uuid.altered: moved or copied?", ("msg.uuid.altered",), {"0": "Cancel", "1": "I Moved It", "2": "I Copied It"})
+QUESTION = Question(
+    "7",
+    "msg.uuid.altered: moved or copied?",
+    ("msg.uuid.altered",),
+    {"0": "Cancel", "1": "I Moved It", "2": "I Copied It"},
+)
 
 
 def a_vm(name: str = "app01", **changes: object) -> Vm:
@@ -98,10 +103,27 @@ class FakeSites:
         """Return what each site offers."""
         old, new = frozenset(volume.id for volume in OLD), frozenset(volume.id for volume in NEW)
         source = tuple(
-            Host(f"esx60-{n}", "prod6", True, self._count(f"esx60-{n}"), 200, frozenset({"VM Network", "DMZ"}), old) for n in (1, 2)
+            Host(
+                f"esx60-{n}",
+                "prod6",
+                True,
+                self._count(f"esx60-{n}"),
+                200,
+                frozenset({"VM Network", "DMZ"}),
+                old,
+            )
+            for n in (1, 2)
         )
         target = tuple(
-            Host(f"esx70-{n}", "prod7", True, self._count(f"esx70-{n}"), 700, frozenset({"pg-prod", "pg-dmz"}), old | new)
+            Host(
+                f"esx70-{n}",
+                "prod7",
+                True,
+                self._count(f"esx70-{n}"),
+                700,
+                frozenset({"pg-prod", "pg-dmz"}),
+                old | new,
+            )
             for n in (1, 2, 3)
         )
         return {
@@ -116,7 +138,11 @@ class FakeSites:
         """See migration.sites.Sites."""
         by_uuid = [vm for vm in self.vms if who.instance_uuid and vm.instance_uuid == who.instance_uuid]
         vms = by_uuid or [vm for vm in self.vms if not who.instance_uuid and vm.name == who.name]
-        found = [one for one in self.adrift if one.instance_uuid == who.instance_uuid or (not who.instance_uuid and one.name == who.name)]
+        found = [
+            one
+            for one in self.adrift
+            if one.instance_uuid == who.instance_uuid or (not who.instance_uuid and one.name == who.name)
+        ]
         adrift = tuple(found) if look_adrift and not vms else ()
         return Observation(tuple(vms), self.views(), adrift), self.version
 
@@ -132,7 +158,10 @@ class FakeSites:
         """See migration.sites.Sites; the assertions are what vSphere would refuse, or what must never be asked of it."""
         progress("", 50)
         self.before(action)
-        now = next((one for one in self.vms if vm and one.instance_uuid == vm.instance_uuid and one.site == vm.site), None)
+        now = next(
+            (one for one in self.vms if vm and one.instance_uuid == vm.instance_uuid and one.site == vm.site),
+            None,
+        )
         if vm is not None and now is None:
             raise Stale(f"{vm.name} is gone from {vm.site}")
         done = self._register(action, placed) if isinstance(action, Register) else self._change(now, action, placed)

@@ -21,14 +21,21 @@ def suspended(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     for vm in seen.vms:
         if vm.power is Power.SUSPENDED and _must_go_down(spec, vm):
             yield Concern(
-                "guest.suspended", Severity.BLOCKS, spec.identity.name, "it is suspended", "resume it, or shut it down"
+                "guest.suspended",
+                Severity.BLOCKS,
+                spec.identity.name,
+                "it is suspended",
+                "resume it, or shut it down",
             )
 
 
 def question_pending(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     """Block a VM that waits for an answer that is not ours to give."""
     for vm in seen.vms:
-        if vm.question and MOVED_OR_COPIED not in (*vm.question.message_ids, vm.question.text.partition(":")[0]):
+        if vm.question and MOVED_OR_COPIED not in (
+            *vm.question.message_ids,
+            vm.question.text.partition(":")[0],
+        ):
             choices = ", ".join(vm.question.choices.values())
             yield Concern(
                 "guest.question",

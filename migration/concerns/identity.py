@@ -62,7 +62,8 @@ def unregistered_without_papers(spec: VmSpec, seen: Observation) -> Iterator[Con
             "vm.unregistered",
             Severity.BLOCKS,
             spec.identity.name,
-            f"registered nowhere; its file {found.vmx.path} carries no papers of ours, so its folder, pool and networks are not known",
+            f"registered nowhere; its file {found.vmx.path} carries no papers of ours, "
+            "so its folder, pool and networks are not known",
             "register it by hand where it belongs, then run again",
         )
 

@@ -27,7 +27,13 @@ def hardware_too_new(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     """Block the way back of a VM whose virtual hardware the old hosts cannot run (6.0 runs at most 11; vsphere-facts)."""
     view = seen.sites.get(spec.source)
     for vm in seen.vms:
-        if spec.stage is Stage.SOURCE and vm.site != spec.source and view and view.hardware and vm.hardware > view.hardware:
+        if (
+            spec.stage is Stage.SOURCE
+            and vm.site != spec.source
+            and view
+            and view.hardware
+            and vm.hardware > view.hardware
+        ):
             yield Concern(
                 "rollback.hardware-too-new",
                 Severity.BLOCKS,

@@ -1,0 +1,222 @@
+"""`make demo`: a lab site moves from end to end, and an independent read of both vCenters says whether it did.
+
+    python -m tools.demo [SITE]     SITE names a lab stack, stacks/Pulumi.SITE.yaml (default: lab)
+
+The state of the demo is its own and starts empty each time. Exit code 0: every VM is where its wave wants it, whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from tools.building import ToolchainError
+from tools.census import Counted, count
+from tools.running_lab import ROOT, Lab, LabError, running_lab
+from tools.toolchain import environment
+
+_STATE = ROOT / ".build" / "demo"
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A lab stack's file: where its lab's scenario is, and what it wants."""
+
+    name: str
+    scenario: Path
+    config: Mapping[str, Any]
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """The stage that each VM is wanted at, by name."""
+        stages: dict[str, str] = {}
+        for wave in self.config["esxodus:waves"]:
+            for entry in wave["vms"]:
+                vm = {"name": entry} if isinstance(entry, str) else entry
+                stages[vm["name"]] = vm.get("stage", wave["stage"])
+        return stages
+
+    def datastores(self, stage: str) -> set[str]:
+        """The datastores on which a VM of that stage has its files."""
+        if stage == "migrated":
+            return {store["name"] for store in self.config["esxodus:target"]["datastores"]}
+        return set(self.config["esxodus:oldDatastores"])
+
+
+def read_stack(site: str) -> Stack:
+    """Read stacks/Pulumi.SITE.yaml. Raises: DemoError where it is none of the lab's."""
+    file = ROOT / "stacks" / f"Pulumi.{site}.yaml"
+    labs = sorted(path.name.split(".")[1] for path in file.parent.glob("Pulumi.lab*.yaml"))
+    if not file.exists():
+        raise DemoError(f"there is no stack {site!r}; the lab's stacks are: {', '.join(labs)}")
+    config = yaml.safe_load(file.read_text())["config"]
+    if "esxodus:lab" not in config:
+        raise DemoError(
+            f"{site!r} is not a lab stack: it names no esxodus:lab.scenario, and a demo never touches a real site"
+        )
+    return Stack(site, ROOT / config["esxodus:lab"]["scenario"], config)
+
+
+def demo(site: str, console: Console) -> int:
+    """Move the site and return the exit code."""
+    stack = read_stack(site)
+    started = time.monotonic()
+    with running_lab(stack.scenario) as lab:
+        sites = {
+            name: {**vcenter, "vcenter": vcenter["host"], "password": _password(stack.scenario, name)}
+            for name, vcenter in lab.endpoints["vcenters"].items()
+        }
+        for name, vcenter in sites.items():
+            console.print(f"[bold]{name}[/]: vCenter {vcenter['version']} at {vcenter['vcenter']}", highlight=False)
+        before = count(sites)
+        pulumi = _pulumi(stack)
+        console.rule("pulumi preview")
+        pulumi("preview")
+        if lab.writes:
+            raise DemoError(f"preview made {lab.writes} write calls")
+        console.rule("pulumi up")
+        pulumi("up", "--yes", "--skip-preview", "--continue-on-error")
+        outputs = json.loads(pulumi("stack", "output", "--json", quiet=True))
+        console.rule("what came of it")
+        good = report(stack, outputs, before, count(sites), lab, console)
+    console.print(f"Took {time.monotonic() - started:.0f} s; the lab is stopped.", highlight=False)
+    console.print(
+        "Try next: `make lab` keeps a lab running to play with; `make demo SITE=…` takes another lab stack; "
+        "stacks/Pulumi.example.yaml is the start of a real one.",
+        highlight=False,
+    )
+    return 0 if good else 1
+
+
+def report(
+    stack: Stack,
+    outputs: Mapping[str, Any],
+    before: Mapping[str, list[Counted]],
+    after: Mapping[str, list[Counted]],
+    lab: Lab,
+    console: Console,
+) -> bool:
+    """Print a table and the verdict, and return whether every VM is where it should be, whole."""
+    table = Table("VM", "method", "was at", "is at", "guest downtime", "checked")
+    wanted = stack.wanted
+    by_name = {vms[0].name: vms[0] for vms in before.values()}
+    wrong = 0
+    for name, stage in wanted.items():
+        problems = check(stack, stage, by_name.get(name), after)
+        wrong += bool(problems)
+        told = outputs.get("vms", {}).get(name, {})
+        seconds = told.get("downtime")
+        table.add_row(
+            name,
+            str(told.get("method", "")),
+            str(told.get("was", "")),
+            str(told.get("is", "")),
+            "none" if seconds is None else f"{seconds:.1f} s",
+            "; ".join(problems) or "ok",
+        )
+    console.print(table)
+    violations = lab.get("/violations")
+    for violation in violations:
+        console.print(f"[red]violation[/]: {violation}")
+    console.print(
+        f"{len(wanted) - wrong} of {len(wanted)} VMs are where they should be, with the same instance UUID, MACs and disks; "
+        f"the lab saw {len(violations)} violations of its invariants.",
+        style="bold",
+        highlight=False,
+    )
+    return not wrong and not violations
+
+
+def check(stack: Stack, stage: str, was: Counted | None, after: Mapping[str, list[Counted]]) -> list[str]:
+    """Return what is wrong with one VM after the migration; nothing where all is well."""
+    if was is None:
+        return ["was not there before"]
+    found = after.get(was.instance_uuid, [])
+    if len(found) != 1:
+        return [f"registered {len(found)} times"]
+    now = found[0]
+    site = "source" if stage == "source" else "target"
+    facts = {
+        f"is at {now.site}": now.site == site,
+        "other MACs": now.macs == was.macs,
+        "other disks": now.disks == was.disks,
+        f"is {now.power}": now.power == was.power,
+        "template or not": now.template == was.template,
+        "other notes": now.notes == was.notes,
+        "other snapshots": now.snapshots == was.snapshots,
+        f"files on {', '.join(sorted(now.datastores))}": now.datastores <= stack.datastores(stage),
+    }
+    return [problem for problem, well in facts.items() if not well]
+
+
+def _pulumi(stack: Stack) -> Any:
+    """Return a function that runs `pulumi` on the stack, in a state of the demo's own that starts empty."""
+    home = _STATE / stack.name
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    variables = {**os.environ, **environment(), "PULUMI_BACKEND_URL": home.as_uri()}
+
+    def run(*arguments: str, quiet: bool = False) -> str:
+        command = ["pulumi", *arguments, "--stack", stack.name]
+        ended = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=variables,
+            stdout=subprocess.PIPE if quiet else None,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            raise DemoError(f"`{' '.join(command)}` ended with exit code {ended.returncode}")
+        return ended.stdout or ""
+
+    subprocess.run(
+        ["pulumi", "stack", "init", stack.name],
+        cwd=ROOT,
+        env=variables,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return run
+
+
+def _password(scenario: Path, name: str) -> str:
+    """Return a vCenter's password from the scenario: the independent read asks the lab's own file, not our settings."""
+    vcenters = yaml.safe_load(scenario.read_text())["vcenters"]
+    return str(next(vcenter["password"] for vcenter in vcenters if vcenter["name"] == name))
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="make demo", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("site", nargs="?", default="lab", help="a lab stack: stacks/Pulumi.SITE.yaml")
+    console = Console()
+    try:
+        return demo(parser.parse_args().site, console)
+    except (DemoError, LabError, ToolchainError) as error:
+        console.print(f"[red]demo:[/] {error}", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("stopped; the lab and what was in it are gone")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
