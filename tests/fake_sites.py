@@ -44,7 +44,7 @@ from migration.model import (
 from migration.sites import Progress
 
 OLD = (Volume("vmfs:a", "old-a", 500, 1000), Volume("vmfs:b", "old-b", 500, 1000))
-NEW = (Volume("vmfs:n1", "new-1", 900, 1000), Volume("vmfs:n2", "new-2", 800, 1000))
+NEW = (Volume("vmfs:n1", "gold7-01", 900, 1000), Volume("vmfs:n2", "gold7-02", 800, 1000))
 QUESTION = Question(
     "7",
     "msg.uuid.altered: moved or copied?",
@@ -189,7 +189,7 @@ class FakeSites:
         assert now is not None
         assert now.in_flight is None, "two tasks on one VM"
         match action:
-            case ShutDown() if not self.guest_obeys or now.tools is not Tools.RUNNING:
+            case ShutDown() if not self._obeys(now):
                 return now.power is Power.OFF
             case Unregister():
                 assert now.power is Power.OFF, "unregistered while running"
@@ -233,6 +233,9 @@ class FakeSites:
             self.located[now.instance_uuid] = f"{now.site}:{now.vmx}"
         self._put(now, changed)
         return True
+
+    def _obeys(self, vm: Vm) -> bool:
+        return self.guest_obeys and vm.tools is Tools.RUNNING and "never obeys" not in vm.notes
 
     def _put(self, old: Vm, new: Vm) -> None:
         self.vms[self.vms.index(old)] = new

@@ -51,7 +51,7 @@ def spec(stage: Stage, policy: str = "powerOff") -> VmSpec:
         datacenter="tokyo7",
         cluster="prod7",
         old_volumes=("old-a", "old-b"),
-        new_volumes=("new-1", "new-2"),
+        new_volumes=("gold7-01", "gold7-02"),
         networks={"VM Network": "pg-prod", "DMZ": "pg-dmz"},
         shutdown_timeout=10,
         on_shutdown_timeout="stop" if policy == "stop" else "powerOff",
