@@ -25,7 +25,7 @@ def test_a_provider_is_stored_as_a_reference_to_its_class(kind: type[ResourcePro
     module, name = STORED[kind].split()
     assert len(stored) < 100
     assert stored == (
-        b"\x80\x04\x95" + (len(module) + len(name) + 13).to_bytes(8, "little")
+        b"\x80\x04\x95" + (len(module) + len(name) + 12).to_bytes(8, "little")
         + b"\x8c" + bytes([len(module)]) + module.encode() + b"\x94"
         + b"\x8c" + bytes([len(name)]) + name.encode() + b"\x94\x93\x94)\x81\x94."
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What Pulumi is told: this package declares, and never decides."""

@@ -1,0 +1,59 @@
+"""MigrationWave: the VMs that go together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from components.providers.migrated_vm import MigratedVm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from components.settings import Wave
+    from migration.model import VmSpec
+
+
+class MigrationWave(pulumi.ComponentResource):
+    """One MigratedVm per VM, each after everything that the wave depends on. `vms` holds them by logical name."""
+
+    vms: dict[str, MigratedVm]
+
+    def __init__(
+        self,
+        name: str,
+        specs: Sequence[VmSpec],
+        *,
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the wave's VMs. `after`: waves and site parts that must be complete before any of them is touched."""
+        super().__init__("esxodus:index:MigrationWave", name, None, opts)
+        preview = pulumi.runtime.is_dry_run()
+        # A child does not inherit what its parent depends on.
+        inside = pulumi.ResourceOptions(parent=self, depends_on=list(after))
+        self.vms = {logical: MigratedVm(logical, spec, preview, opts=inside) for logical, spec in _named(specs).items()}
+        self.register_outputs({})
+
+
+def declare_waves(
+    specs: Sequence[tuple[Wave, VmSpec]], waves: Sequence[Wave], after: Sequence[pulumi.Resource]
+) -> dict[str, MigrationWave]:
+    """Declare all waves, each after those that it names, whatever order they are written in."""
+    declared: dict[str, MigrationWave] = {}
+    waiting = list(waves)
+    while waiting:
+        ready = next(wave for wave in waiting if set(wave.after) <= declared.keys())
+        waiting.remove(ready)
+        declared[ready.name] = MigrationWave(
+            ready.name,
+            [spec for wave, spec in specs if wave is ready],
+            after=[*after, *(declared[name] for name in ready.after)],
+        )
+    return declared
+
+
+def _named(specs: Sequence[VmSpec]) -> dict[str, VmSpec]:
+    """Return the VMs by logical name: the VM's own, with the instance UUID where that is given."""
+    return {" ".join(filter(None, (spec.identity.name, spec.identity.instance_uuid))): spec for spec in specs}

@@ -1,0 +1,78 @@
+"""The sites as every provider of this process reaches them: opened on first use, once, and shared."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from components import settings
+from components.providers import runtime
+from migration.converge import Admission
+from vsphere.sites import VSphereSites
+from vsphere.tls import Endpoint
+
+if TYPE_CHECKING:
+    from pulumi.dynamic import ConfigureRequest
+
+    from vsphere.site import Site
+
+admission: Final = Admission()
+"""Lets the actions of all VMs of this run start as far as the cost model allows."""
+
+_lock: Final = threading.Lock()
+_configuration: dict[str, str] = {}
+_opened: list[VSphereSites] = []
+
+
+def configure(req: ConfigureRequest) -> None:
+    """Mend the server and remember the stack's configuration, secrets included; nothing is read or contacted yet."""
+    runtime.install()
+    for key in settings.Settings.config_keys():
+        value = req.config.get(key)
+        if value is not None:
+            _configuration[key] = value
+
+
+def read() -> settings.Settings:
+    """Return the stack's settings.
+
+    Raises: SettingsError.
+    """
+    return settings.Settings.parse(_configuration)
+
+
+def sites() -> VSphereSites:
+    """Return the sites; the first caller opens them.
+
+    Raises: SettingsError, Refused, Unreachable.
+    """
+    with _lock:
+        if not _opened:
+            stack = read()
+            old, new = stack.old_datastores, [datastore.name for datastore in stack.target.datastores]
+            _opened.append(VSphereSites(endpoints(stack), (*old, *new), runtime.stop))
+        return _opened[0]
+
+
+def site(name: str) -> Site:
+    """Return one of the sites, for what concerns it as a whole and no VM.
+
+    Raises: SettingsError.
+    """
+    return sites().site(name)
+
+
+def endpoints(stack: settings.Settings) -> dict[str, Endpoint]:
+    """Return where each site's vCenter is and who we are there."""
+    passwords = {"source": stack.source_password, "target": stack.target_password}
+    return {
+        name: Endpoint(
+            name=name,
+            vcenter=vcenter.vcenter,
+            username=vcenter.username,
+            password=passwords[name].get_secret_value(),
+            thumbprint=vcenter.thumbprint or "",
+            ca_file=vcenter.ca_file or "",
+        )
+        for name, vcenter in (("source", stack.source), ("target", stack.target))
+    }

@@ -1,0 +1,90 @@
+"""EvcMode: the EVC mode of the new cluster. The path of this module is in users' states: it stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+
+from components.providers import access, runtime
+from migration.errors import Blocked
+from vsphere import evc
+
+if TYPE_CHECKING:
+    import pulumi
+    from pulumi.dynamic import ConfigureRequest
+
+    from components.settings import Target
+
+
+class EvcModeProvider(ResourceProvider):
+    """Sets the mode that is asked for, or for `auto` the highest that all hosts have; tries it before setting it."""
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Remember the stack's configuration; no site is contacted yet."""
+        access.configure(req)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """In a preview, say what the mode would be."""
+        if news.pop("preview", False):
+            runtime.current_call().say(_foreseen(news["cluster"], news["mode"]))
+        return CheckResult(news, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Compare with the mode that is in force, so that a drift heals without a refresh."""
+        state = evc.read(access.site("target"), news["cluster"])
+        return DiffResult(changes=state.current != evc.wanted(state, news["mode"]))
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Set the mode."""
+        return CreateResult(props["cluster"], {**props, "inForce": _set(props["cluster"], props["mode"])})
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Set the mode."""
+        return UpdateResult({**news, "inForce": _set(news["cluster"], news["mode"])})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Return the mode that is in force."""
+        return ReadResult(id_, {**props, "inForce": evc.read(access.site("target"), id_).current})
+
+    def delete(self, id_: str, _props: dict[str, Any]) -> None:
+        """Forget the mode; it stays in force."""
+        runtime.current_call().say(f"{id_}: its EVC mode stays as it is")
+
+
+class EvcMode(Resource, module="esxodus", name="EvcMode"):
+    """The EVC mode of a cluster."""
+
+    inForce: pulumi.Output[str]  # noqa: N815 - as it is called in the state
+
+    def __init__(self, name: str, target: Target, preview: bool, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the mode of the target's cluster. `preview`: nothing will be done, so say what would be."""
+        inputs = {"cluster": target.cluster.name, "mode": target.cluster.evc, "preview": preview}
+        super().__init__(EvcModeProvider(), name, {"inForce": None, **inputs}, opts)
+
+
+def _foreseen(cluster: str, mode: str) -> str:
+    try:
+        state = evc.read(access.site("target"), cluster)
+        wanted = evc.wanted(state, mode)
+    except Blocked:  # not built yet
+        return f"EVC {mode}: settled once the hosts have joined {cluster}"
+    now = state.current or "off"
+    return f"EVC {now}: as wanted" if state.current == wanted else f"EVC {now} → {wanted}"
+
+
+def _set(cluster: str, mode: str) -> str:
+    """Set the mode where it is not in force, and return its key.
+
+    Raises: Blocked with the hosts that stand against it; MigrationError.
+    """
+    site = access.site("target")
+    state = evc.read(site, cluster)
+    wanted = evc.wanted(state, mode)
+    if state.current != wanted:
+        if against := evc.check(site, cluster, wanted):
+            raise Blocked(against)
+        evc.configure(site, cluster, wanted)
+    return wanted

@@ -1,0 +1,183 @@
+"""OldDatastores: the old array's datastores on every new host. The path of this module is in users' states: it stays."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from components.providers import access, runtime
+from migration.errors import Blocked, Paused, Stale
+from migration.model import Concern, Severity
+from vsphere import site_storage
+from vsphere.site_storage import Mount, OldVolume, State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pulumi
+    from pulumi.dynamic import ConfigureRequest
+
+    from vsphere.site import Site
+
+RESCANS_AT_ONCE: Final = 4
+"""A rescan of all adapters loads the fabric's name server; a few hosts at a time are gentle and quick enough."""
+
+
+class OldDatastoresProvider(ResourceProvider):
+    """Has every new host look for the old LUNs, and shows that each mounts each old datastore as it is."""
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Remember the stack's configuration; no site is contacted yet."""
+        access.configure(req)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """In a preview, look whether the source has these datastores and the new hosts can use them."""
+        failures = []
+        if news.pop("preview", False):
+            _, concerns = _found(news["datastores"])
+            failures = [CheckFailure("datastores", str(concern)) for concern in concerns]
+        return CheckResult(news, failures)
+
+    def diff(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Compare with what the hosts have mounted, so that a drift heals without a refresh."""
+        try:
+            found = site_storage.mounts(access.site("target"), news["hosts"], _volumes(news["datastores"]))
+        except (Blocked, Stale):  # a datastore or a host is not there: the update says so
+            return DiffResult(changes=True)
+        return DiffResult(changes=any(mount.state is not State.MOUNTED for mount in found))
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Mount the datastores where they are not."""
+        return CreateResult("old datastores", _mounted(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Mount the datastores where they are not."""
+        return UpdateResult(_mounted(news))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Return what was shown; `diff` looks at the hosts themselves."""
+        return ReadResult(id_, props)
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Forget the datastores; they stay mounted."""
+        runtime.current_call().say("the old datastores stay mounted on the new hosts")
+
+
+class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
+    """The old datastores on the new hosts."""
+
+    volumes: pulumi.Output[dict[str, Any]]
+
+    def __init__(
+        self,
+        name: str,
+        datastores: Sequence[str],
+        hosts: Sequence[str],
+        preview: bool,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare that each host mounts each datastore. `preview`: nothing will be done, so look what could be."""
+        inputs = {"datastores": list(datastores), "hosts": list(hosts), "preview": preview}
+        super().__init__(OldDatastoresProvider(), name, {"volumes": None, **inputs}, opts)
+
+
+def _mounted(inputs: dict[str, Any]) -> dict[str, Any]:
+    """See to it that every host has every datastore mounted, and return the outputs. Nothing is written where it has.
+
+    Raises: Blocked with each volume that cannot be used, its device and the reason; Paused; MigrationError.
+    """
+    call = runtime.current_call()
+    site = access.site("target")
+    volumes = _volumes(inputs["datastores"])
+    found = site_storage.mounts(site, inputs["hosts"], volumes)
+    if unseen := _hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED):
+        call.progress(f"rescanning {', '.join(unseen)}", None)
+        _rescan(site, unseen)
+        found = site_storage.mounts(site, inputs["hosts"], volumes)
+    for mount in found:
+        if mount.state is State.UNMOUNTED:
+            call.progress(f"mounting {mount.volume.name} on {mount.host}", None)
+            site_storage.mount(site, mount.host, mount.volume)
+    if any(mount.state is State.UNMOUNTED for mount in found):
+        found = site_storage.mounts(site, inputs["hosts"], volumes)
+    if wrong := [mount.concern() for mount in found if mount.state is not State.MOUNTED]:
+        raise Blocked(wrong)
+    return {
+        **inputs,
+        "volumes": {volume.name: {"id": volume.id, "disks": list(volume.devices)} for volume in volumes},
+    }
+
+
+def _rescan(site: Site, hosts: Sequence[str]) -> None:
+    def one(host: str) -> None:
+        if runtime.stop.is_set():
+            raise Paused(f"{host}: paused before its rescan; run again to go on")
+        site_storage.rescan(site, host)
+
+    with ThreadPoolExecutor(RESCANS_AT_ONCE) as pool:
+        list(pool.map(one, hosts))  # raises what a rescan has raised
+
+
+def _hosts(found: Sequence[Mount], *states: State) -> list[str]:
+    return sorted({mount.host for mount in found if mount.state in states})
+
+
+def _volumes(names: Sequence[str]) -> list[OldVolume]:
+    """Return the datastores as the source shows them.
+
+    Raises: Blocked where one is not there, or cannot be mounted by the new hosts.
+    """
+    volumes, concerns = _found(names)
+    if concerns:
+        raise Blocked(concerns)
+    return volumes
+
+
+def _found(names: Sequence[str]) -> tuple[list[OldVolume], list[Concern]]:
+    """Return the datastores that the source has, and what is wrong with the others."""
+    site = access.site("source")
+    found = site_storage.old_volumes(site, names)
+    concerns = [concern for name in names if (concern := _wrong(name, found[name], str(site.endpoint)))]
+    return [volume for volume in found.values() if volume is not None], concerns
+
+
+def _wrong(name: str, volume: OldVolume | None, source: str) -> Concern | None:
+    if volume is None:
+        return Concern(
+            "datastore.not-at-source",
+            Severity.BLOCKS,
+            name,
+            f"{source} has no datastore of this name",
+            "correct esxodus:oldDatastores",
+        )
+    if not volume.uuid:
+        return Concern(
+            "datastore.not-vmfs",
+            Severity.BLOCKS,
+            name,
+            f"it is no VMFS datastore of an array ({volume.id}), so it cannot be presented to the new hosts",
+            "move its VMs to one that is, and take it out of esxodus:oldDatastores",
+        )
+    if volume.version.startswith("3."):
+        # vsphere-facts, versions and paths: S24, S25.
+        return Concern(
+            "datastore.vmfs3",
+            Severity.BLOCKS,
+            name,
+            f"it is VMFS {volume.version}, which newer hosts do not run from, or upgrade by themselves when they mount it",
+            "upgrade it to VMFS 5 at the source first",
+        )
+    return None

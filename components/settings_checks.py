@@ -1,0 +1,130 @@
+"""The problems of a stack's settings that only show when several keys are seen together.
+
+They are looked for in the plain data, so that they are reported together with whatever else is wrong with it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+def cross_checked(data: Mapping[str, Any]) -> list[str]:
+    """Return the problems; what does not have the form that it should have is passed over here."""
+    old = _texts(data.get("oldDatastores"))
+    target = _keys(data.get("target"))
+    hosts, networks, new = (_entries(target.get(key)) for key in ("hosts", "networks", "datastores"))
+    waves = _entries(data.get("waves"))
+    vms = _vms(waves)
+    return [
+        *_verified("esxodus:source", data.get("source")),
+        *_verified("esxodus:target", data.get("target")),
+        *_twice("esxodus:target.hosts", "host", [name.lower() for name in _named(hosts)]),
+        *_twice("esxodus:target.networks", "network", _named(networks)),
+        *_twice("esxodus:target.datastores", "datastore", _named(new)),
+        *_twice("esxodus:target.datastores", "disk", _named(new, "disk")),
+        *_switchless(target, _named(networks)),
+        *_twice("esxodus:oldDatastores", "datastore", old),
+        *_old_and_new(old, _named(new)),
+        *_twice("esxodus:waves", "wave", _named(waves)),
+        *_twice("esxodus:waves", "VM", [f"{name} {uuid}".strip() for _, name, uuid in vms]),
+        *_unclear(vms),
+        *_order(waves),
+    ]
+
+
+def _keys(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _entries(value: object) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return the entries of a list that have keys, each with its number."""
+    return (
+        [(number, item) for number, item in enumerate(value) if isinstance(item, dict)]
+        if isinstance(value, list)
+        else []
+    )
+
+
+def _named(entries: Iterable[tuple[int, Mapping[str, Any]]], key: str = "name") -> list[str]:
+    return _texts([entry.get(key) for _, entry in entries])
+
+
+def _vms(waves: Iterable[tuple[int, Mapping[str, Any]]]) -> list[tuple[str, str, str]]:
+    """Return path, name and instance UUID (or "") of each VM."""
+    found = []
+    for number, wave in waves:
+        listed = wave.get("vms")
+        for place, vm in enumerate(listed if isinstance(listed, list) else []):
+            entry = {"name": vm} if isinstance(vm, str) else _keys(vm)
+            name, uuid = entry.get("name"), entry.get("uuid")
+            if isinstance(name, str):
+                path = f"esxodus:waves[{number}].vms[{place}]"
+                found.append((path, name, uuid.lower() if isinstance(uuid, str) else ""))
+    return found
+
+
+def _verified(path: str, vcenter: object) -> list[str]:
+    given = [key for key in ("thumbprint", "caFile") if _keys(vcenter).get(key)]
+    if len(given) == 1 or not isinstance(vcenter, dict):
+        return []
+    return [f"{path}: {'both' if given else 'neither'} of thumbprint and caFile; exactly one says how TLS is verified"]
+
+
+def _twice(path: str, what: str, values: Iterable[str]) -> list[str]:
+    return [f"{path}: {what} {value} is there {count} times" for value, count in Counter(values).items() if count > 1]
+
+
+def _switchless(target: Mapping[str, Any], networks: Sequence[str]) -> list[str]:
+    if not networks or target.get("switch") is not None:
+        return []
+    return [f"esxodus:target.switch: missing; the networks {', '.join(networks)} are port groups of it"]
+
+
+def _old_and_new(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    return [
+        f"esxodus:oldDatastores[{number}]: {name} is also the name of a new datastore; the target's vCenter will show both"
+        for number, name in enumerate(old)
+        if name in new
+    ]
+
+
+def _unclear(vms: Sequence[tuple[str, str, str]]) -> list[str]:
+    """VMs may share a name only where each is told apart by its UUID, and no UUID may be there twice."""
+    known = {name for _, name, uuid in vms if uuid}
+    first: dict[str, str] = {}
+    problems = []
+    for path, name, uuid in vms:
+        if not uuid and name in known:
+            problems.append(f"{path}: another entry names VM {name} by its uuid; add the uuid here too")
+        if uuid and first.setdefault(uuid, name) != name:
+            problems.append(f"{path}.uuid: {uuid} is also that of VM {first[uuid]}")
+    return problems
+
+
+def _order(waves: Sequence[tuple[int, Mapping[str, Any]]]) -> list[str]:
+    """Return what is wrong with the order of the waves."""
+    names = set(_named(waves))
+    after = [(number, wave.get("name"), _texts(wave.get("after"))) for number, wave in waves]
+    problems = []
+    for number, _, earlier in after:
+        for place, name in enumerate(earlier):
+            if name not in names:
+                near = difflib.get_close_matches(name, sorted(names), 1, 0.5)
+                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(names))}"
+                problems.append(f"esxodus:waves[{number}].after[{place}]: there is no wave {name}; {hint}")
+    try:
+        TopologicalSorter({str(name): earlier for _, name, earlier in after}).prepare()
+    except CycleError as error:
+        circle = " after ".join(reversed(error.args[1]))
+        problems.append(f"esxodus:waves: these wait for each other: {circle}")
+    return problems

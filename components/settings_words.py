@@ -1,0 +1,146 @@
+"""What pydantic finds wrong with a stack's settings, in the operator's words: the key's path, the value, what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import pydantic
+
+_COMING: Final = {
+    ("fabric", "kind", "brocade"): "zoning a Brocade fabric",
+    ("method", "xvm"): "moving live with Advanced Cross vCenter vMotion",
+    ("method", "relay"): "moving live by a relay vCenter 6.7",
+    ("kind", "nfs"): "creating NFS datastores",
+}
+"""Values that documents about this product mention, and that this version does not have."""
+
+_COMING_KEYS: Final = {"window": "keeping a wave within a time window"}
+
+_FORMS: Final = {
+    "vcenter": "a host name or address, with :port where that is not 443",
+    "hosts.name": "the host's name or address as it joins the vCenter, without spaces",
+    "evc": "`auto` or the key of an EVC mode such as intel-haswell or amd-zen2",
+    "uuid": "an instance UUID such as 502e71fa-1a9b-2c3d-4e5f-60718293a4b5",
+    "disk": "a disk's canonical name such as naa.68ccf098004f0000",
+    "uplinks": "the name of a physical network card such as vmnic1",
+    "name": "text of 1 to 80 characters that neither begins nor ends with a space",
+}
+
+
+_REASONS: Final = {
+    "tuple_type": "must be a list",
+    "dict_type": "must be keys with values",
+    "model_type": "must be keys with values",
+    "model_attributes_type": "must be keys with values",
+    "string_type": "must be text; put it in quotes",
+}
+
+
+def said(model: type[BaseModel], data: Mapping[str, Any], error: pydantic.ValidationError) -> list[str]:
+    """Return one sentence for each of pydantic's findings."""
+    findings = error.errors()
+    return [
+        _sentence(model, data, found["loc"], found["type"], found["msg"], found.get("ctx", {}))
+        for found in findings
+        if not (found["type"] == "too_short" and any(_inside(other["loc"], found["loc"]) for other in findings))
+    ]
+
+
+def _inside(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    """Say whether one place is within another: a list that only lacks its wrong items is not too short."""
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
+
+
+def _sentence(
+    model: type[BaseModel],
+    data: Mapping[str, Any],
+    place: tuple[int | str, ...],
+    kind: str,
+    message: str,
+    context: Mapping[str, Any],
+) -> str:
+    path = _path(place)
+    key = str(place[-1])
+    if kind == "missing":
+        return _missing(path, key)
+    value = repr(place[-2]) if key == "[key]" else _shown(data, place)
+    if kind == "extra_forbidden":
+        if key in _COMING_KEYS:
+            return f"{path}: {_COMING_KEYS[key]} is not available in this version; remove the key"
+        known = sorted(_keys(model, place[:-1]))
+        near = difflib.get_close_matches(key, known, 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{path}: there is no such key; {hint}"
+    names = tuple(str(part) for part in place if isinstance(part, str))
+    for known_place, what in _COMING.items():
+        if names[-len(known_place) + 1 :] == known_place[:-1] and value == repr(known_place[-1]):
+            return f"{path}: {value}: {what} is not available in this version{_allowed(context)}"
+    if kind == "string_pattern_mismatch":
+        form = next((_FORMS[name] for name in (".".join(names[-2:]), names[-1]) if name in _FORMS), _FORMS["name"])
+        return f"{path}: {value} is not {form}"
+    if kind == "too_short" and value in ("[]", "()"):
+        return f"{path}: empty; at least one is needed"
+    reason = _REASONS.get(kind, message.removeprefix("Value error, ").replace("Input should be", "must be"))
+    return f"{path}: {value}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _missing(path: str, key: str) -> str:
+    if key.endswith("Password"):
+        return f"{path}: missing; set it with `pulumi config set --secret {key}`"
+    return f"{path}: missing"
+
+
+def _allowed(context: Mapping[str, Any]) -> str:
+    return f"; allowed: {context['expected']}" if "expected" in context else ""
+
+
+def _path(place: tuple[int | str, ...]) -> str:
+    """Return the place as `esxodus:target.hosts[1].name`."""
+    text = ""
+    for part in place[:-2] if place[-1] == "[key]" else place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"esxodus:{text.removeprefix('.')}"
+
+
+def _shown(data: object, place: Iterable[int | str]) -> str:
+    """Return the value at the place, never a password."""
+    value = data
+    for part in place:
+        if str(part).endswith("Password"):
+            return "(secret)"
+        try:
+            value = value[part]  # type: ignore[index] # whatever the operator wrote; what does not fit ends the walk
+        except (KeyError, IndexError, TypeError):
+            break
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _keys(model: type[BaseModel], place: Iterable[int | str]) -> set[str]:
+    """Return the keys that are allowed at the place."""
+    here = {model}
+    for part in place:
+        if isinstance(part, str):
+            here = {
+                inner
+                for outer in here
+                for field in outer.model_fields.values()
+                if field.alias == part
+                for inner in _models(field.annotation)
+            }
+    return {field.alias or name for inner in here for name, field in inner.model_fields.items()}
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that an annotation names, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _models(inner)

@@ -1,0 +1,176 @@
+"""TargetSite: the new datacenter, cluster, hosts, networks and datastores, by pulumi-vsphere.
+
+Only properties are used that both plugins know, the released one and the one that tools/ builds (upstream 1.26.0).
+Whatever is declared is kept when it is removed from the settings or by `pulumi destroy`: this product builds, and forgets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_vsphere as vsphere
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components import settings
+
+Existing = "Mapping[str, Mapping[str, str]]"
+
+
+class Adoption:
+    """Tells what to declare from what to leave alone (docs/adr/0007-adopt-what-exists.md).
+
+    What this stack's state holds is declared. What it does not hold and yet exists is adopted: used by its id and left as it
+    is. Everything else is declared, hence created.
+    """
+
+    def __init__(self, existing: Mapping[str, Mapping[str, str]], owned: frozenset[tuple[str, str]]) -> None:
+        """Take what exists (kind to name to id) and what the state holds (resource type and logical name)."""
+        self._existing = existing
+        self._owned = owned
+        self.adopted: list[str] = []
+
+    def id_of(self, kind: str, name: str, resource: type[pulumi.CustomResource]) -> str | None:
+        """Return the id of a thing to adopt, None for one to declare."""
+        if (str(resource.pulumi_type), name) in self._owned:  # type: ignore[attr-defined] # set by the SDK's decorator
+            return None
+        found = self._existing.get(kind, {}).get(name)
+        if found is not None:
+            self.adopted.append(f"{kind} {name}")
+        return found
+
+
+def state_of_this_stack() -> frozenset[tuple[str, str]]:
+    """Return type and logical name of every resource that this stack's state holds; empty where there is no state yet."""
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
+    return frozenset(_type_and_name(urn) for urn in (read.value or {}).get("outputs", {}))
+
+
+def _type_and_name(urn: str) -> tuple[str, str]:
+    _, _, types, name = urn.split("::", 3)
+    return types.rpartition("$")[2], name
+
+
+class TargetSite(pulumi.ComponentResource):
+    """The site that is built. `adopted` lists what was there already and is left as it is."""
+
+    adopted: list[str]
+
+    def __init__(
+        self,
+        name: str,
+        target: settings.Target,
+        *,
+        password: pulumi.Input[str],
+        host_password: pulumi.Input[str],
+        adoption: Adoption,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the site. The passwords must be secrets."""
+        super().__init__("esxodus:index:TargetSite", name, None, opts)
+        self._adoption = adoption
+        self._inside = pulumi.ResourceOptions(
+            parent=self, provider=self._plugin(name, target, password), retain_on_delete=True
+        )
+        datacenter = self._datacenter(target.datacenter)
+        cluster = self._cluster(target.cluster, datacenter)
+        hosts = [self._host(host, target.host_username, host_password, cluster) for host in target.hosts]
+        if target.switch is not None:
+            switch = self._switch(target.switch, datacenter, hosts)
+            for network in target.networks:
+                self._network(network, switch)
+        for datastore in target.datastores:
+            self._datastore(datastore, hosts[0])
+        self.adopted = adoption.adopted
+        self.register_outputs({"adopted": self.adopted})
+
+    def _plugin(self, name: str, target: settings.Target, password: pulumi.Input[str]) -> vsphere.Provider:
+        # The plugin cannot pin a thumbprint: where one is pinned, the program has verified it before this is declared.
+        return vsphere.Provider(
+            name,
+            vsphere_server=target.vcenter,
+            user=target.username,
+            password=password,
+            allow_unverified_ssl=target.thumbprint is not None,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _but(self, *ignored: str) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(ignore_changes=list(ignored)))
+
+    def _datacenter(self, name: str) -> pulumi.Input[str]:
+        if found := self._adoption.id_of("datacenter", name, vsphere.Datacenter):
+            return found
+        return vsphere.Datacenter(name, name=name, opts=self._inside).moid
+
+    def _cluster(self, cluster: settings.Cluster, datacenter: pulumi.Input[str]) -> pulumi.Input[str]:
+        if found := self._adoption.id_of("cluster", cluster.name, vsphere.ComputeCluster):
+            return found
+        return vsphere.ComputeCluster(
+            cluster.name,
+            name=cluster.name,
+            datacenter_id=datacenter,
+            host_managed=True,
+            ha_enabled=cluster.ha,
+            drs_enabled=cluster.drs,
+            drs_automation_level="fullyAutomated",
+            # EVC is set by components/providers/evc_mode.py, which knows `auto` and looks before it leaps.
+            opts=self._but("evcMode"),
+        ).id
+
+    def _host(
+        self, host: settings.NewHost, username: str, password: pulumi.Input[str], cluster: pulumi.Input[str]
+    ) -> pulumi.Input[str]:
+        if found := self._adoption.id_of("host", host.name, vsphere.Host):
+            return found
+        return vsphere.Host(
+            host.name,
+            hostname=host.name,
+            username=username,
+            password=password,
+            thumbprint=host.thumbprint,
+            cluster=cluster,
+            # Only joining needs the password; from then on vCenter has an account of its own on the host.
+            opts=self._but("username", "password"),
+        ).id
+
+    def _switch(
+        self, switch: settings.Switch, datacenter: pulumi.Input[str], hosts: list[pulumi.Input[str]]
+    ) -> pulumi.Input[str]:
+        if found := self._adoption.id_of("switch", switch.name, vsphere.DistributedVirtualSwitch):
+            return found
+        uplinks = [f"uplink{number}" for number in range(1, len(switch.uplinks) + 1)]
+        return vsphere.DistributedVirtualSwitch(
+            switch.name,
+            name=switch.name,
+            datacenter_id=datacenter,
+            uplinks=uplinks,
+            active_uplinks=uplinks,
+            standby_uplinks=[],
+            hosts=[
+                vsphere.DistributedVirtualSwitchHostArgs(host_system_id=host, devices=list(switch.uplinks))
+                for host in hosts
+            ],
+            opts=self._inside,
+        ).id
+
+    def _network(self, network: settings.Network, switch: pulumi.Input[str]) -> None:
+        if self._adoption.id_of("network", network.name, vsphere.DistributedPortGroup):
+            return
+        vsphere.DistributedPortGroup(
+            network.name,
+            name=network.name,
+            distributed_virtual_switch_uuid=switch,
+            vlan_id=network.vlan,
+            opts=self._inside,
+        )
+
+    def _datastore(self, datastore: settings.Datastore, host: pulumi.Input[str]) -> None:
+        if self._adoption.id_of("datastore", datastore.name, vsphere.VmfsDatastore):
+            return
+        vsphere.VmfsDatastore(
+            datastore.name, name=datastore.name, host_system_id=host, disks=[datastore.disk], opts=self._inside
+        )

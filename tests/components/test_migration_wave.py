@@ -1,0 +1,87 @@
+"""What the waves declare, and in which order."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from components.migration_wave import declare_waves
+from components.providers.vm_inputs import inputs_of, spec_of
+from components.settings import Settings
+from tests.unit.test_settings import GOOD, changed
+
+if TYPE_CHECKING:
+    from tests.components.conftest import Recorder
+
+
+class Site(pulumi.ComponentResource):
+    """Stands for what must be complete before any VM is touched."""
+
+    def __init__(self) -> None:
+        super().__init__("esxodus:index:Site", "site")
+        pulumi.CustomResource("test:index:Host", "esx71", opts=pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})
+
+
+def declare(engine: Recorder, settings: dict[str, Any] = GOOD, *, preview: bool = False) -> None:
+    def program() -> None:
+        stack = Settings.parse(settings)
+        declare_waves(stack.specs(), stack.waves, after=[Site()])
+
+    engine.run(program, preview=preview)
+
+
+def test_each_vm_is_one_resource_of_its_wave(engine: Recorder) -> None:
+    declare(engine)
+    vms = engine.of("MigratedVm")
+    assert {(vm.name, vm.parent, vm.inputs["stage"]) for vm in vms} == {
+        ("app01", "pilot", "migrated"),
+        ("db01", "pilot", "rehosted"),
+        ("app02", "rest", "source"),
+    }
+    assert {vm.type for vm in vms} == {"pulumi-python:dynamic/esxodus:MigratedVm"}, "it is in users' states: it stays"
+
+
+def test_a_wave_begins_after_the_site_and_after_its_waves(engine: Recorder) -> None:
+    declare(engine)
+    after = {vm.name: vm.depends_on for vm in engine.of("MigratedVm")}
+    assert after["app01"] == {"esx71"}
+    assert after["app02"] >= {"esx71", "app01", "db01"}
+
+
+def test_waves_may_be_written_in_any_order(engine: Recorder) -> None:
+    declare(engine, {**GOOD, "waves": GOOD["waves"][::-1]})
+    assert {vm.name: "app01" in vm.depends_on for vm in engine.of("MigratedVm")}["app02"]
+
+
+def test_the_inputs_are_plain_and_hold_no_secret(engine: Recorder) -> None:
+    declare(engine)
+    for vm in engine.of("MigratedVm"):
+        assert vm.secret == frozenset()
+        text = json.dumps(vm.inputs)
+        assert not any(password in text for password in ("old-secret", "new-secret", "root-secret"))
+
+
+def test_a_preview_says_that_it_is_one(engine: Recorder) -> None:
+    declare(engine, preview=True)
+    assert {vm.inputs["preview"] for vm in engine.of("MigratedVm")} == {True}
+
+
+def test_a_uuid_tells_vms_of_one_name_apart(engine: Recorder) -> None:
+    one, two = (f"502e71fa-1a9b-2c3d-4e5f-60718293a4b{digit}" for digit in "56")
+    declare(engine, changed("waves.0.vms", [{"name": "web", "uuid": one}, {"name": "web", "uuid": two}]))
+    assert {vm.name for vm in engine.of("MigratedVm")} == {f"web {one}", f"web {two}", "app02"}
+
+
+def test_a_specification_survives_as_inputs() -> None:
+    for _, spec in Settings.parse(GOOD).specs():
+        as_the_engine_hands_it_over = json.loads(json.dumps(inputs_of(spec)))
+        assert spec_of(as_the_engine_hands_it_over) == spec
+
+
+def test_the_id_is_the_instance_uuid_unless_that_was_not_known() -> None:
+    inputs = inputs_of(Settings.parse(GOOD).specs()[0][1])
+    assert spec_of(inputs, "app01").identity.instance_uuid == ""
+    assert spec_of(inputs, "502e").identity.instance_uuid == "502e"

@@ -1,0 +1,186 @@
+"""Changes to a registered VM that leave it where it is: papers, networks, custom attributes, template or not."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pyVmomi import vim
+
+from migration.errors import Blocked, MigrationError, Stale
+from migration.model import Concern, Papers, Severity, Vm
+from migration.sites import Progress
+from vsphere.inventory import Inventory
+from vsphere.machines import PAPERS, devices
+from vsphere.names import encoded
+from vsphere.properties import FIELDS
+from vsphere.site import Site
+from vsphere.snapshot import Record
+
+_ETHERNET = vim.vm.device.VirtualEthernetCard
+_VIRTUAL_MACHINE: type[Any] = vim.VirtualMachine
+
+
+def write_papers(site: Site, vm: Vm, papers: Papers | None, progress: Progress) -> None:
+    """Store the papers in the VM's extra config, hence in its .vmx; None removes them."""
+    put_papers(site, vm.name, _ref(site, vm), papers, progress)
+    site.settle(_ref(site, vm), lambda: _shows(site, vm, lambda now: now.papers == papers))
+
+
+def put_papers(site: Site, name: str, ref: vim.VirtualMachine, papers: Papers | None, progress: Progress) -> None:
+    """Store the papers of a VM that is known by reference."""
+    # vSphere removes a key that is set to the empty string.
+    option = vim.option.OptionValue(key=PAPERS, value=papers.dumps() if papers else "")
+    spec = vim.vm.ConfigSpec(extraConfig=[option])
+    site.run(name, "write its papers" if papers else "remove its papers", lambda: ref.Reconfigure(spec), progress)
+
+
+def reconnect(site: Site, vm: Vm, networks: Mapping[int, str], progress: Progress) -> None:
+    """Put network cards on these networks; whether they are connected, their MACs and types stay.
+
+    Raises: Blocked where the site has no such network; Stale where a card is gone.
+    """
+    record = site.identified(vm)
+    cards = {int(card.key): card for card in devices(record, _ETHERNET)}
+    if missing := sorted(set(networks) - set(cards)):
+        raise Stale(f"{vm.name}: it no longer has the network cards {missing}")
+    inventory = site.inventory()
+    changes = [
+        vim.vm.device.VirtualDeviceSpec(operation="edit", device=_on(cards[key], _backing(inventory, record, vm, name)))
+        for key, name in networks.items()
+    ]
+    spec = vim.vm.ConfigSpec(deviceChange=changes)
+    ref = cast("vim.VirtualMachine", record.ref)
+    what = "connect to " + ", ".join(sorted(set(networks.values())))
+    site.run(vm.name, what, lambda: ref.Reconfigure(spec), progress)
+
+    def shown(now: Vm) -> bool:
+        found = {nic.key: nic.network for nic in now.nics}
+        return all(found.get(key) == name for key, name in networks.items())
+
+    site.settle(ref, lambda: _shows(site, vm, shown))
+
+
+def _on(card: Any, backing: Any) -> Any:
+    """Return the same card on another backing; the one in the snapshot is not touched."""
+    return type(card)(
+        key=card.key,
+        backing=backing,
+        connectable=card.connectable,
+        controllerKey=card.controllerKey,
+        unitNumber=card.unitNumber,
+        addressType=card.addressType,
+        macAddress=card.macAddress,
+        wakeOnLanEnabled=card.wakeOnLanEnabled,
+    )
+
+
+def _backing(inventory: Inventory, record: Record, vm: Vm, name: str) -> Any:
+    """Return the backing for a network by name: one that the VM's host reaches, else one of its datacenter."""
+    host = inventory.snapshot.record(record.target("runtime.host"))
+    reached = host.targets("network") if host else ()
+    found = [one for one in reached if inventory.network_names.get(one) == name]
+    other = inventory.named(vim.Network, name, inventory.datacenter_of(record))
+    network = inventory.snapshot.record(found[0]) if found else other
+    if network is None:
+        raise Blocked(
+            (
+                Concern(
+                    "network.missing",
+                    Severity.BLOCKS,
+                    vm.name,
+                    f"{inventory.site} has no network {name!r} to connect it to",
+                    "create the network there, or correct esxodus:networkMap",
+                ),
+            )
+        )
+    if not isinstance(network.ref, vim.dvs.DistributedVirtualPortgroup):
+        return _ETHERNET.NetworkBackingInfo(deviceName=encoded(name), network=network.ref)
+    switch = inventory.snapshot.record(network.target("config.distributedVirtualSwitch"))
+    if switch is None:
+        raise Stale(f"{vm.name}: the switch of port group {name!r} is no longer there")
+    port = vim.dvs.PortConnection(switchUuid=switch.get("uuid"), portgroupKey=network.get("key"))
+    return _ETHERNET.DistributedVirtualPortBackingInfo(port=port)
+
+
+def set_attributes(site: Site, vm: Vm, attributes: Mapping[str, str], progress: Progress) -> None:
+    """Set custom attributes where they differ, creating the definitions that the site lacks; "" clears one."""
+    ref = _ref(site, vm)
+    now = site.now(vm)
+    present = now.attributes if now else {}
+    differing = {name: value for name, value in attributes.items() if present.get(name, "") != value}
+    fields = site.session.content.customFieldsManager
+    if fields is None:
+        raise Stale(f"{site.endpoint} offers no custom attributes")
+    for name, value in differing.items():
+        progress(f"set {name}", None)
+        key = _field(site, vm, fields, name)
+        call = functools.partial(fields.SetField, ref, key, value)
+        site.session.send(f"{vm.name}: set the attribute {name}", call, vm.name)
+    if not set(attributes) <= set(site.inventory().snapshot.fields.values()):
+        site.watch.reread_fields()
+    site.watch.reread(ref)  # whether vCenter reports custom values as updates is not documented
+
+
+def _field(site: Site, vm: Vm, fields: vim.CustomFieldsManager, name: str) -> int:
+    """Return the key of a custom attribute, defining it for virtual machines where it is not defined."""
+    doing = f"{vm.name}: define the attribute {name}"
+
+    def defined() -> int | None:
+        found = (site.watch.read_one(fields, vim.CustomFieldsManager, (FIELDS,)) or {}).get(FIELDS, ())
+        kinds = (None, vim.ManagedEntity, _VIRTUAL_MACHINE)
+        return next((int(one.key) for one in found if one.name == name and one.managedObjectType in kinds), None)
+
+    known = next((key for key, one in site.inventory().snapshot.fields.items() if one == name), None)
+    if known is not None:
+        return known
+    key = defined()
+    if key is not None:
+        return key
+    try:
+        added = site.session.send(doing, lambda: fields.AddFieldDefinition(name, _VIRTUAL_MACHINE, None, None))
+        return int(added.key)
+    except MigrationError as error:
+        if not isinstance(error.__cause__, vim.fault.DuplicateName):
+            raise
+        key = defined()  # another VM's thread was quicker
+        if key is None:
+            raise
+        return key
+
+
+def make_template(site: Site, vm: Vm, progress: Progress) -> None:
+    """Turn the VM into a template."""
+    ref = _ref(site, vm)
+    progress("make it a template", None)
+    site.session.send(f"{vm.name}: make it a template", ref.MarkAsTemplate, vm.name)
+    site.settle(ref, lambda: _shows(site, vm, lambda now: now.template))
+
+
+def make_vm(site: Site, vm: Vm, progress: Progress) -> None:
+    """Turn the template into a VM on the host where it is, in the root pool there: a template has no pool."""
+    record = site.identified(vm)
+    ref = cast("vim.VirtualMachine", record.ref)
+    snapshot = site.inventory().snapshot
+    host = snapshot.record(record.target("runtime.host"))
+    compute = snapshot.record(host.target("parent")) if host else None
+    if host is None or compute is None:
+        raise Stale(f"{vm.name}: the template's host is not known")
+    pool = cast("vim.ResourcePool", compute.get("resourcePool"))
+    progress("make it a VM", None)
+    site.session.send(
+        f"{vm.name}: make it a VM",
+        lambda: ref.MarkAsVirtualMachine(pool, cast("vim.HostSystem", host.ref)),
+        vm.name,
+    )
+    site.settle(ref, lambda: _shows(site, vm, lambda now: not now.template))
+
+
+def _shows(site: Site, vm: Vm, condition: Any) -> bool:
+    now = site.now(vm)
+    return now is not None and bool(condition(now))
+
+
+def _ref(site: Site, vm: Vm) -> vim.VirtualMachine:
+    return cast("vim.VirtualMachine", site.identified(vm).ref)

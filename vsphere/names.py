@@ -1,0 +1,64 @@
+"""Names and paths as vSphere writes them, and as people do. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from migration.model import File
+
+_ESCAPES: Final = {"%": "%25", "/": "%2f", "\\": "%5c"}
+_PATH: Final = re.compile(r"^\[(?P<datastore>[^\]]*)\] ?(?P<path>.*)$")
+_MOUNTED: Final = re.compile(r"^/vmfs/volumes/(?P<volume>[^/]+)/(?P<path>.+)$")
+
+
+def decoded(name: str) -> str:
+    """Return the name as people write it: vSphere escapes percent signs and slashes of either kind."""
+    for plain, escape in (*list(_ESCAPES.items())[1:], ("%", "%25")):
+        name = re.sub(escape, plain.replace("\\", "\\\\"), name, flags=re.IGNORECASE)
+    return name
+
+
+def encoded(name: str) -> str:
+    """Return the name as vSphere stores it."""
+    for plain, escape in _ESCAPES.items():
+        name = name.replace(plain, escape)
+    return name
+
+
+def segment(name: str) -> str:
+    """Return an object's name as one segment of a path: decoded, but for a slash in it, which stays `%2f`."""
+    return decoded(name).replace("/", "%2f")
+
+
+def stored_segment(part: str) -> str:
+    """Return the name that vSphere stores for one segment of a path."""
+    return encoded(part.replace("%2f", "/"))
+
+
+def split_path(text: str) -> tuple[str, str]:
+    """Split "[datastore] folder/file" into the datastore's name and the path.
+
+    Raises: ValueError where it is no such path.
+    """
+    match = _PATH.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no datastore path")
+    return match["datastore"], match["path"].lstrip("/")
+
+
+def datastore_path(datastore: str, path: str) -> str:
+    """Return "[datastore] folder/file"."""
+    return f"[{datastore}] {path}"
+
+
+def beside(vmx: File, name: str) -> tuple[str, str]:
+    """Return where a file that a .vmx names lies, as (volume, path).
+
+    The volume is an id where the name is relative to the .vmx; else it is the name or UUID that an ESXi path bears.
+    """
+    mounted = _MOUNTED.match(name)
+    if mounted:
+        return mounted["volume"], mounted["path"]
+    folder, slash, _ = vmx.path.rpartition("/")
+    return vmx.volume, f"{folder}{slash}{name}"

@@ -1,0 +1,287 @@
+"""One session per vCenter and process: opened on first use, renewed in one place, closed when the process ends.
+
+A call is made through `Session.read` or `Session.send`. After a lost session both log in again, once; only `read` then repeats
+the call, because nobody but the caller can tell whether repeating one that changes something is right.
+"""
+
+from __future__ import annotations
+
+import atexit
+import http.client
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlencode
+
+from pyVmomi import SoapAdapter, VmomiSupport, vim, vmodl
+
+from migration.errors import MigrationError, Refused, SessionLost, Stale, Unexpected, Unreachable
+from vsphere import faults, tls
+from vsphere.tls import Endpoint
+
+if TYPE_CHECKING:
+    from pyVmomi.VmomiSupport import ManagedObject
+
+T = TypeVar("T")
+M = TypeVar("M", bound="ManagedObject")
+
+log = logging.getLogger(__name__)
+
+PATIENCE: Final = 120.0
+"""Seconds without a byte after which an ordinary call counts as lost. WaitForUpdatesEx answers at least every minute."""
+LONG_PATIENCE: Final = 900.0
+"""The same for calls that are no tasks and yet take minutes, such as a rescan of all host bus adapters."""
+_IDLE: Final = 30
+"""Seconds after which an idle connection is no longer reused: the peer might be closing it just then."""
+_POOL: Final = 64
+"""Idle connections kept for reuse; more than that may be open at once."""
+_STILL_DOWN: Final = 3.0
+"""Seconds for which a vCenter that did not answer is not tried again, though many VMs ask for it."""
+_VERSIONS: Final = re.compile(r"<version>\s*([^<\s]+)\s*</version>")
+
+
+def _soap(endpoint: Endpoint, version: str, patience: float) -> Any:
+    """Return pyVmomi's SOAP client, on connections that verify their peer."""
+    stub: Any = SoapAdapter.SoapStubAdapter(
+        host=endpoint.host, port=endpoint.port, version=version, poolSize=_POOL, connectionPoolTimeout=_IDLE
+    )
+    context = tls.context(endpoint)
+    stub.scheme = lambda **_: tls.VerifiedConnection(endpoint, context, patience)
+    return stub
+
+
+class Session:
+    """The session with one vCenter. Thread-safe; many calls may run at once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Remember where to log in. Nothing is contacted before the first call."""
+        self.endpoint = endpoint
+        self._lock = threading.Lock()
+        self._stub: Any = None
+        self._slow: Any = None
+        self._content: vim.ServiceInstanceContent | None = None
+        self._logins = 0
+        self._logged_in = False
+        self._closed = False
+        self._refused: Refused | None = None
+        self._down: tuple[float, Unreachable] | None = None
+
+    @property
+    def content(self) -> vim.ServiceInstanceContent:
+        """The vCenter's service objects; logs in if need be.
+
+        Raises: Refused, Unreachable.
+        """
+        with self._lock:
+            return self._open()
+
+    def object(self, kind: type[M], moref: str) -> M:
+        """Return the managed object with this id, for calls."""
+        with self._lock:
+            self._open()
+            return kind(moref, self._stub)
+
+    def patient(self, thing: M) -> M:
+        """Return the same managed object for a call that may take many minutes to answer."""
+        with self._lock:
+            self._open()
+            return type(thing)(moref(thing), self._slow)
+
+    def read(self, doing: str, call: Callable[[], T], subject: str = "") -> T:
+        """Make a call that changes nothing; after a lost session it is repeated once. `doing` says what for, in messages.
+
+        Raises: MigrationError.
+        """
+        return self._call(doing, call, subject, repeat=True)
+
+    def send(self, doing: str, call: Callable[[], T], subject: str = "") -> T:
+        """Make a call that changes something: it is sent once.
+
+        Raises: MigrationError. SessionLost says that the call had no effect; Unreachable leaves open whether it had.
+        """
+        return self._call(doing, call, subject, repeat=False)
+
+    def download(self, path: str, query: dict[str, str], limit: int) -> bytes | None:
+        """Return at most `limit` bytes of a file that the vCenter serves over HTTPS, or None where there is none.
+
+        Raises: Refused, SessionLost, Unreachable, Unexpected.
+        """
+        answer = self._get(path, query, limit)
+        if answer[0] in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+            self.renew(self._logins)
+            answer = self._get(path, query, limit)
+        status, body = answer
+        if status == http.client.OK:
+            return body
+        if status == http.client.NOT_FOUND:
+            return None
+        what = f"{self.endpoint}: reading {query.get('dsName', '')} {path}"
+        if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+            raise Refused(
+                f"{what} is refused; user {self.endpoint.username} needs Datastore.Browse and low level file access"
+            )
+        if status >= http.client.INTERNAL_SERVER_ERROR:
+            raise Unreachable(f"{what} failed with HTTP status {status}")
+        raise Unexpected(f"{what} failed with HTTP status {status}")
+
+    def renew(self, seen: int) -> None:
+        """Log in again, unless another thread has done so since login number `seen`.
+
+        Raises: Refused, Unreachable.
+        """
+        with self._lock:
+            if self._logins == seen:
+                self._logged_in = False
+            self._open()
+
+    @property
+    def logins(self) -> int:
+        """How often it has logged in so far."""
+        return self._logins
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed for good."""
+        return self._closed
+
+    def close(self) -> None:
+        """Log out, for good."""
+        with self._lock:
+            self._closed = True
+            if self._content is None or not self._logged_in or not self._content.sessionManager:
+                return
+            self._logged_in = False
+            try:
+                self._content.sessionManager.Logout()
+            except (*faults.TRANSPORT, MigrationError) as error:
+                log.debug("%s: logout: %s", self.endpoint, error)
+
+    def _call(self, doing: str, call: Callable[[], T], subject: str, *, repeat: bool) -> T:
+        _ = self.content
+        login = self._logins
+        try:
+            try:
+                return call()
+            except vim.fault.NotAuthenticated:
+                log.info("%s: the session has ended, logging in again", self.endpoint)
+                self.renew(login)
+                if not repeat:
+                    raise
+                return call()
+        except faults.TRANSPORT as error:
+            raise faults.translated(error, self.endpoint, doing, subject) from error
+
+    def _open(self) -> vim.ServiceInstanceContent:
+        """Log in where that is needed; the lock is held."""
+        if self._logged_in and self._content is not None:
+            return self._content
+        if self._closed:
+            raise SessionLost(f"{self.endpoint}: the session was closed")
+        if self._refused:
+            raise Refused(str(self._refused))  # asking again with the same password would lock the account
+        if self._down and time.monotonic() - self._down[0] < _STILL_DOWN:
+            raise Unreachable(str(self._down[1]))
+        try:
+            if self._content is None:
+                version = _best_version(self.endpoint)
+                self._stub = _soap(self.endpoint, version, PATIENCE)
+                self._slow = _soap(self.endpoint, version, LONG_PATIENCE)
+                self._content = vim.ServiceInstance("ServiceInstance", self._stub).RetrieveContent()
+            self._login(self._content)
+        except (*faults.TRANSPORT, MigrationError) as cause:
+            error = faults.translated(cause, self.endpoint, "logging in")
+            if isinstance(error, Refused):
+                self._refused = error
+            elif isinstance(error, Unreachable):
+                self._down = (time.monotonic(), error)
+            raise error from cause
+        return self._content
+
+    def _login(self, content: vim.ServiceInstanceContent) -> None:
+        if content.sessionManager is None:
+            raise Unexpected(f"{self.endpoint} offers no login")
+        self._stub.SetSessionId(None)
+        user = content.sessionManager.Login(self.endpoint.username, self.endpoint.password, None)
+        self._slow.SetSessionId(self._stub.GetSessionId())
+        self._slow.cookie = self._stub.cookie
+        self._logins += 1
+        self._logged_in = True
+        log.info(
+            "%s: logged in as %s to %s, session %s…",
+            self.endpoint,
+            user.userName,
+            content.about.fullName,
+            user.key[:6],
+        )
+
+    def _get(self, path: str, query: dict[str, str], limit: int) -> tuple[int, bytes]:
+        _ = self.content
+        cookie = str(self._stub.cookie)
+        peer = tls.connection(self.endpoint, PATIENCE)
+        try:
+            peer.request("GET", f"{path}?{urlencode(query)}", headers={"Cookie": cookie.partition(";")[0]})
+            answer = peer.getresponse()
+            return answer.status, answer.read(limit)
+        except (OSError, http.client.HTTPException) as error:
+            raise tls.unreachable(self.endpoint, error) from error
+        finally:
+            peer.close()
+
+
+_sessions: dict[Endpoint, Session] = {}
+_sessions_lock = threading.Lock()
+
+
+def session(endpoint: Endpoint) -> Session:
+    """Return this process's session with the endpoint; the same one for the same endpoint."""
+    with _sessions_lock:
+        return _sessions.setdefault(endpoint, Session(endpoint))
+
+
+def close_all() -> None:
+    """Close every session; also done when the process ends."""
+    with _sessions_lock:
+        opened = list(_sessions.values())
+        _sessions.clear()
+    for one in opened:
+        one.close()
+
+
+atexit.register(close_all)
+
+
+def moref(thing: ManagedObject) -> str:
+    """Return the object's id; it holds within one vCenter, for as long as the object is registered there."""
+    value: Any = thing._moId  # pyVmomi offers it by no other name
+    return str(value)
+
+
+def gone(error: BaseException) -> bool:
+    """Say whether a call failed because its object is no longer there."""
+    return isinstance(error, Stale) and isinstance(error.__cause__, vmodl.fault.ManagedObjectNotFound)
+
+
+def _best_version(endpoint: Endpoint) -> str:
+    """Return the newest API version that both pyVmomi and the vCenter know, by the list that every vCenter publishes."""
+    path = "/sdk/vimServiceVersions.xml"
+    peer = tls.connection(endpoint)
+    try:
+        peer.request("GET", path)
+        answer = peer.getresponse()
+        text = answer.read(1 << 20).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise tls.unreachable(endpoint, error) from error
+    finally:
+        peer.close()
+    if answer.status >= http.client.INTERNAL_SERVER_ERROR:
+        raise Unreachable(
+            f"{endpoint}: {path} answered HTTP status {answer.status}; its services may still be starting"
+        )
+    offered = set(_VERSIONS.findall(text))
+    for version in VmomiSupport.GetServiceVersions("vim25"):
+        if VmomiSupport.versionIdMap[version] in offered:
+            return str(version)
+    raise Unexpected(f"{endpoint} does not answer as a vCenter: HTTP status {answer.status}, no known API version")

@@ -1,0 +1,107 @@
+"""One site at work: its session, its watch, and how a change is made and seen through."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from pyVmomi import vim
+
+from migration.errors import Stale
+from migration.model import Identity, Vm
+from migration.sites import Progress
+from vsphere import tasks
+from vsphere.inventory import Inventory
+from vsphere.session import session
+from vsphere.snapshot import Record
+from vsphere.tls import Endpoint
+from vsphere.watch import News, Watch
+
+EFFECT: Final = 5.0
+"""Seconds for which an update that shows a change's effect is waited for, before the object is read directly."""
+
+
+def _quiet(what: str, percent: int | None) -> None:
+    del what, percent
+
+
+class Site:
+    """A vCenter under the name that the migration gives it."""
+
+    def __init__(self, endpoint: Endpoint, news: News, stop: threading.Event) -> None:
+        """Remember where it is; nothing is contacted yet."""
+        self.name = endpoint.name
+        self.endpoint = endpoint
+        self.session = session(endpoint)
+        self.watch = Watch(self.session, news)
+        self.stop = stop
+        self._inventory: Inventory | None = None
+
+    def inventory(self, what: str = "reading its inventory") -> Inventory:
+        """Return what the site shows now; derived anew only where something other than a task has changed.
+
+        Raises: Refused, Transient, Paused.
+        """
+        snapshot = self.watch.snapshot(self.pausing(what))
+        kept = self._inventory
+        if kept is None or kept.snapshot.edition != snapshot.edition:
+            kept = self._inventory = Inventory(self.name, self.endpoint.vcenter, snapshot)
+        return kept
+
+    def pausing(self, what: str) -> Callable[[], None]:
+        """Return a check that raises Paused once the run was asked to stop."""
+        return tasks.pausing(self.stop, f"{what} at {self.name}")
+
+    def identified(self, vm: Vm) -> Record:
+        """Return the VM as it is registered now.
+
+        Raises: Stale where it is not the one that was observed: gone, doubled, or with its files elsewhere.
+        """
+        inventory = self.inventory()
+        found = inventory.matching(Identity(vm.name, vm.instance_uuid))
+        if len(found) != 1:
+            raise Stale(f"{vm.name}: {len(found)} VMs with instance UUID {vm.instance_uuid} are at {self.name} now")
+        now = inventory.vm(found[0])
+        if now.vmx != vm.vmx:
+            raise Stale(f"{vm.name}: its files have moved since it was observed, to {now.vmx.path}")
+        return found[0]
+
+    def now(self, vm: Vm) -> Vm | None:
+        """Return the VM as the site shows it now, or None where it does not."""
+        inventory = self.inventory()
+        found = inventory.matching(Identity(vm.name, vm.instance_uuid))
+        return inventory.vm(found[0]) if found else None
+
+    def run(
+        self,
+        vm: str,
+        what: str,
+        call: Callable[[], vim.Task],
+        progress: Progress = _quiet,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> Any:
+        """Start a task, once, and follow it to its end; return its result, or None if `enough` held before.
+
+        Raises: MigrationError; Paused leaves the task running in vCenter.
+        """
+        doing = f"{vm}: {what}"
+        progress(what, None)
+        task = self.session.send(doing, call, vm)
+        return tasks.follow(
+            self.watch,
+            task,
+            doing,
+            subject=vm,
+            progress=lambda _, percent: progress(what, percent),
+            pause=self.pausing(doing),
+            enough=enough,
+        )
+
+    def settle(self, ref: Any, holds: Callable[[], bool]) -> None:
+        """Wait until the watch shows a change's effect; read the object directly where no update comes.
+
+        What the caller observes next then includes what was just done.
+        """
+        if not tasks.until(self.watch, holds, EFFECT, self.pausing("waiting for vCenter to show a change")):
+            self.watch.reread(ref)

@@ -1,0 +1,120 @@
+"""The sites of one migration over vSphere: `migration.sites.Sites` for real."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from migration import model
+from migration.errors import Paused, Unexpected
+from migration.model import Action, Identity, Observation, Placed, Vm
+from migration.sites import Progress
+from vsphere import configure, power, registration, relocate, tasks
+from vsphere.adrift import Drift, Inventories
+from vsphere.inventory import in_flight
+from vsphere.site import Site
+from vsphere.tls import Endpoint
+from vsphere.watch import News
+
+
+class VSphereSites:
+    """A small named set of vCenters. Thread-safe: one instance serves every VM of a run."""
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        volumes: Sequence[str] = (),
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Remember where the sites are; each is contacted when it is first asked about.
+
+        `volumes` are the names of the datastores, old and new, that are searched for a VM registered nowhere. `stop`, once
+        set, makes every wait end with Paused.
+        """
+        self._news = News()
+        self._stop = stop or threading.Event()
+        self._sites = {name: Site(endpoint, self._news, self._stop) for name, endpoint in endpoints.items()}
+        self._drift = Drift(self._sites, volumes)
+
+    def observe(self, who: Identity, *, look_adrift: bool = True) -> tuple[Observation, int]:
+        """Return what is seen of one VM at every site, and the version of that knowledge. See `Sites.observe`."""
+        version = self._news.version
+        inventories = {name: site.inventory() for name, site in self._sites.items()}
+        vms = self._registrations(who, inventories)
+        adrift = self._drift.find(who, inventories) if look_adrift and not vms else ()
+        views = {name: inventory.view for name, inventory in inventories.items()}
+        return Observation(vms, views, adrift), version
+
+    def site(self, name: str) -> Site:
+        """Return one of the sites, for the steps that are not about a VM: vsphere.site_storage and vsphere.evc."""
+        return self._sites[name]
+
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the names of the VMs that each site has registered, for a list of what there is.
+
+        Raises: Refused, Transient, Paused.
+        """
+        return {name: tuple(sorted(site.inventory().vm_names)) for name, site in self._sites.items()}
+
+    def wait(self, version: int, timeout: float) -> bool:
+        """Block until something newer than `version` is known. See `Sites.wait`."""
+        end = time.monotonic() + timeout
+        while True:
+            if self._stop.is_set():
+                raise Paused("stopped as asked while waiting; what vCenter is doing goes on. Run again to resume")
+            left = end - time.monotonic()
+            if tasks.wait(self._news, version, max(0.0, min(0.5, left))):
+                return True
+            if left <= 0:
+                return False
+
+    def perform(self, vm: Vm | None, action: Action, placed: Placed, progress: Progress) -> bool:
+        """Do one action and follow it to its end. See `Sites.perform`."""
+        if isinstance(action, model.Register):
+            registration.register(self._sites[action.site], action, placed, progress)
+            return True
+        if vm is None:
+            raise Unexpected(f"{type(action).__name__} needs a VM that is registered")
+        site = self._sites[vm.site]
+        match action:
+            case model.WritePapers(papers):
+                configure.write_papers(site, vm, papers, progress)
+            case model.ShutDown(timeout):
+                return power.shut_down(site, vm, timeout, progress)
+            case model.PowerOff(reason):
+                power.power_off(site, vm, reason, progress)
+            case model.PowerOn():
+                power.power_on(site, vm, progress)
+            case model.Answer():
+                power.answer(site, vm, action, progress)
+            case model.Unregister():
+                self._drift.left(vm.vmx)
+                registration.unregister(site, vm, progress)
+            case model.Reconnect(networks):
+                configure.reconnect(site, vm, networks, progress)
+            case model.Relocate():
+                relocate.relocate(site, vm, action, placed, progress)
+            case model.SetAttributes(attributes):
+                configure.set_attributes(site, vm, attributes, progress)
+            case model.MakeTemplate():
+                configure.make_template(site, vm, progress)
+            case model.MakeVm():
+                configure.make_vm(site, vm, progress)
+        return True
+
+    def _registrations(self, who: Identity, inventories: Inventories) -> tuple[Vm, ...]:
+        """Return each registration of the VM: by its name, and then of the same instance UUID under another name too."""
+        found = {}
+        for name, inventory in inventories.items():
+            for record in inventory.matching(who):
+                found[name, record.moref] = record
+        uuids = {str(record.get("config.instanceUuid", "")) for record in found.values()} - {""}
+        for name, inventory in inventories.items():
+            for uuid in uuids:
+                for record in inventory.matching(Identity(who.name, uuid)):
+                    found.setdefault((name, record.moref), record)
+        return tuple(
+            inventories[name].vm(record, in_flight(inventories[name].snapshot, moref, self._sites[name].watch.followed))
+            for (name, moref), record in sorted(found.items(), key=lambda item: item[0])
+        )

@@ -1,0 +1,243 @@
+"""A site read in bulk and followed by updates: one thread, one filter, one WaitForUpdatesEx at a time.
+
+Objects come through container views, tasks through TaskManager.recentTask. Between updates reading costs no call. After a
+lost session or connection everything is read anew; meanwhile nothing old is given out as if it were fresh.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from pyVmomi import vim, vmodl
+
+from migration.errors import MigrationError, SessionLost, Transient, Unexpected
+from vsphere import faults
+from vsphere.properties import FIELDS, FOLLOWED, TASK
+from vsphere.session import Session, moref
+from vsphere.snapshot import Record, Snapshot
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT: Final = 60
+"""Seconds after which the server answers WaitForUpdatesEx although nothing has changed; keeps the session alive too."""
+BACK_OFF: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 30.0, 30.0)
+"""Seconds between attempts to read anew after the connection was lost; after the last one the error is surfaced."""
+_PAGE: Final = 500
+"""Object updates per answer: a larger site comes in several."""
+
+_PC = vmodl.query.PropertyCollector
+
+
+class News:
+    """Counts what has become known at any of several sites, and wakes who waits for more."""
+
+    def __init__(self) -> None:
+        """Start at version 0: nothing known."""
+        self.condition = threading.Condition()
+        self.version = 0
+
+    def spread(self) -> None:
+        """Say that something new is known."""
+        with self.condition:
+            self.version += 1
+            self.condition.notify_all()
+
+
+class Watch:
+    """One site, followed. Thread-safe. The thread starts with the first question and ends with the process."""
+
+    def __init__(self, session: Session, news: News) -> None:
+        """Remember whom to watch and whom to tell."""
+        self.session = session
+        self.followed: set[str] = set()
+        """Ids of the tasks that this process follows itself."""
+        self.news = news
+        self._snapshot: Snapshot | None = None
+        self._error: MigrationError | None = None
+        self._thread: threading.Thread | None = None
+
+    def snapshot(self, pause: Callable[[], None] = lambda: None) -> Snapshot:
+        """Return what is known; blocks until the site has been read. `pause` is called now and then, and may raise.
+
+        Raises: Refused, Unreachable, SessionLost, Unexpected; the next call tries anew.
+        """
+        condition = self.news.condition
+        with condition:
+            while True:
+                if self._error:
+                    error, self._error = self._error, None
+                    raise error
+                if self._snapshot is not None:
+                    return self._snapshot
+                if self._thread is None or not self._thread.is_alive():
+                    name = f"watch {self.session.endpoint.name}"
+                    self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+                    self._thread.start()
+                condition.wait(0.2)
+                pause()
+
+    def reread(self, ref: vim.ManagedEntity) -> None:
+        """Read one object directly and keep what it says, for where an update fails to come.
+
+        Raises: MigrationError.
+        """
+        kind = next(kind for kind in FOLLOWED if isinstance(ref, kind))
+        values = self.read_one(ref, kind, FOLLOWED[kind])
+        with self.news.condition:
+            if self._snapshot is not None:
+                record = None if values is None else Record(ref, values)
+                self._snapshot = self._snapshot.reread(record, moref(ref))
+        self.news.spread()
+
+    def reread_fields(self) -> None:
+        """Read the definitions of custom attributes directly: a vCenter may not report a new one as an update.
+
+        Raises: MigrationError.
+        """
+        manager = self.session.content.customFieldsManager
+        values = self.read_one(manager, vim.CustomFieldsManager, (FIELDS,)) or {}
+        names = {int(definition.key): str(definition.name) for definition in values.get(FIELDS, ())}
+        with self.news.condition:
+            if self._snapshot is not None:
+                self._snapshot = self._snapshot.renamed(names)
+        self.news.spread()
+
+    def read_one(self, ref: Any, kind: type, paths: tuple[str, ...]) -> dict[str, Any] | None:
+        """Return the properties of one object by a call of its own, or None where it is gone.
+
+        Raises: MigrationError.
+        """
+        spec = _PC.FilterSpec(
+            objectSet=[_PC.ObjectSpec(obj=ref)], propSet=[_PC.PropertySpec(type=kind, pathSet=list(paths))]
+        )
+        collector = self.session.content.propertyCollector
+
+        def read() -> Any:
+            try:
+                return collector.RetrievePropertiesEx([spec], _PC.RetrieveOptions())
+            except vmodl.fault.ManagedObjectNotFound:
+                return None
+
+        answer = self.session.read(f"reading {moref(ref)}", read)
+        if answer is None or not answer.objects:
+            return None
+        return {prop.name: prop.val for prop in answer.objects[0].propSet}
+
+    def _run(self) -> None:
+        """Follow until that fails for good, then leave the error for the next who asks."""
+        failures = 0
+        while True:
+            started = time.monotonic()
+            try:
+                self._follow()
+            except Transient as error:
+                known = self._forget()
+                if self.session.closed:
+                    return
+                failures = 1 if known and time.monotonic() - started > LONGEST_WAIT else failures + 1
+                if (not known and failures == 1) or failures > len(BACK_OFF):
+                    self._surface(error)
+                    return
+                log.warning("%s; reading it anew", error)
+                time.sleep(0 if isinstance(error, SessionLost) else BACK_OFF[failures - 1])
+            except MigrationError as error:
+                self._forget()
+                self._surface(error)
+                return
+
+    def _forget(self) -> bool:
+        """Drop the snapshot, for it may be out of date; say whether there was one."""
+        with self.news.condition:
+            known = self._snapshot is not None
+            self._snapshot = None
+        return known
+
+    def _surface(self, error: MigrationError) -> None:
+        with self.news.condition:
+            self._error = error
+            self._thread = None
+        self.news.spread()
+
+    def _follow(self) -> None:
+        """Read everything, then follow the updates until the session or the connection is lost."""
+        session = self.session
+        with self._collector() as collector:
+            login = session.logins
+            version = ""
+            pending: list[Any] = []
+            options = _PC.WaitOptions(maxWaitSeconds=LONGEST_WAIT, maxObjectUpdates=_PAGE)
+            while True:
+                try:
+                    updates = collector.WaitForUpdatesEx(version, options)
+                except faults.TRANSPORT as cause:
+                    error = faults.translated(cause, session.endpoint, "following its inventory")
+                    if isinstance(error, SessionLost):
+                        session.renew(login)  # the filter went with the session: the next round makes a new one
+                    raise error from cause
+                if updates is None:
+                    continue
+                version = updates.version
+                pending += [one for found in updates.filterSet or () for one in found.objectSet or ()]
+                if not updates.truncated:
+                    self._publish(pending)
+                    pending = []
+
+    def _publish(self, updates: list[Any]) -> None:
+        """Apply the updates to what is known by now: `reread` may have added to it meanwhile."""
+        with self.news.condition:
+            # Editions go on from the clock, so that none is met twice after everything was read anew.
+            before = self._snapshot or Snapshot(edition=time.monotonic_ns())
+            snapshot = self._snapshot = before.updated(updates)
+        if snapshot.unnamed(updates):
+            self.reread_fields()
+        self.news.spread()
+
+    @contextlib.contextmanager
+    def _collector(self) -> Iterator[vmodl.query.PropertyCollector]:
+        """A collector of our own with the one filter; both are given back where the connection still stands."""
+        session = self.session
+        content = session.content
+        views = content.viewManager
+        if views is None or content.taskManager is None or content.customFieldsManager is None:
+            raise Unexpected(f"{session.endpoint} offers no inventory to follow; is it a vCenter?")
+
+        def prepare() -> tuple[vmodl.query.PropertyCollector, vim.view.ContainerView]:
+            view = views.CreateContainerView(content.rootFolder, list(FOLLOWED), True)
+            collector = content.propertyCollector.CreatePropertyCollector()
+            collector.CreateFilter(_filter(content, view), False)
+            return collector, view
+
+        collector, view = session.read("preparing to follow its inventory", prepare)
+        try:
+            yield collector
+        finally:
+            with contextlib.suppress(*faults.TRANSPORT, MigrationError):
+                collector.DestroyPropertyCollector()
+                view.DestroyView()
+
+
+def _filter(
+    content: vim.ServiceInstanceContent, view: vim.view.ContainerView
+) -> vmodl.query.PropertyCollector.FilterSpec:
+    """Return the one filter: the view's objects, the recent tasks, the definitions of custom attributes."""
+    of_view = _PC.TraversalSpec(name="view", type=vim.view.ContainerView, path="view", skip=False)
+    of_tasks = _PC.TraversalSpec(name="tasks", type=vim.TaskManager, path="recentTask", skip=False)
+    return _PC.FilterSpec(
+        objectSet=[
+            _PC.ObjectSpec(obj=view, skip=True, selectSet=[of_view]),
+            _PC.ObjectSpec(obj=content.taskManager, skip=False, selectSet=[of_tasks]),
+            _PC.ObjectSpec(obj=content.customFieldsManager, skip=False),
+        ],
+        propSet=[
+            *(_PC.PropertySpec(type=kind, pathSet=list(paths)) for kind, paths in FOLLOWED.items()),
+            _PC.PropertySpec(type=vim.Task, pathSet=list(TASK)),
+            _PC.PropertySpec(type=vim.TaskManager, pathSet=["recentTask"]),
+            _PC.PropertySpec(type=vim.CustomFieldsManager, pathSet=[FIELDS]),
+        ],
+        reportMissingObjectsInResults=True,
+    )
