@@ -28,7 +28,7 @@ class Site(pulumi.ComponentResource):
 def declare(engine: Recorder, settings: dict[str, Any] = GOOD, *, preview: bool = False) -> None:
     def program() -> None:
         stack = Settings.parse(settings)
-        declare_waves(stack.specs(), stack.waves, after=[Site()])
+        declare_waves(stack, preview=stack.checked() if preview else 0, after=[Site()])
 
     engine.run(program, preview=preview)
 
@@ -66,7 +66,7 @@ def test_the_inputs_are_plain_and_hold_no_secret(engine: Recorder) -> None:
 
 def test_a_preview_says_that_it_is_one(engine: Recorder) -> None:
     declare(engine, preview=True)
-    assert {vm.inputs["preview"] for vm in engine.of("MigratedVm")} == {True}
+    assert {vm.inputs["preview"] for vm in engine.of("MigratedVm")} == {5}, "three VMs, the old datastores, EVC"
 
 
 def test_a_uuid_tells_vms_of_one_name_apart(engine: Recorder) -> None:

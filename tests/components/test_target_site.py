@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pulumi
-
 from components import target_site
 from components.settings import Settings
 from tests.unit.test_settings import GOOD, changed
@@ -22,10 +20,8 @@ def declare(
     def program() -> None:
         site = target_site.TargetSite(
             "target",
-            Settings.parse(settings).target,
-            password=pulumi.Output.secret("new-secret"),
-            host_password=pulumi.Output.secret("root-secret"),
-            adoption=target_site.Adoption(existing or {}, target_site.state_of_this_stack()),
+            Settings.parse(settings),
+            target_site.Adoption(existing or {}, target_site.state_of_this_stack()),
         )
         adopted.extend(site.adopted)
 

@@ -47,9 +47,7 @@ class Project:
 
     def up(self, *, succeeds: bool = True) -> str:
         """Run `pulumi up` without a preview."""
-        return self.run(
-            "up", "--yes", "--skip-preview", "--parallel", "64", "--continue-on-error", succeeds=succeeds
-        )
+        return self.run("up", "--yes", "--skip-preview", "--parallel", "64", "--continue-on-error", succeeds=succeeds)
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Return the dynamic resources of the stack's state by name."""

@@ -317,5 +317,5 @@ def test_there_and_back_again_by_converge(world: World, name: str) -> None:
 
 def test_expectations_leave_nothing_out() -> None:
     """`expect.changed` answers for every kind of action, or the plan of the preview would go in circles."""
-    for kind in Action.__args__:  # type: ignore[attr-defined]
+    for kind in Action.__args__:
         assert kind.__name__ in Path(expect.__file__).read_text()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from components.providers import access, runtime
+from components.providers import access, runtime, verdict
 from components.providers.migrated_vm import MigratedVmProvider
 from components.providers.vm_inputs import inputs_of
 from migration.errors import MigrationError
 from migration.model import Identity, Stage, Tools, VmSpec
-from tests.fake_sites import FakeSites, a_vm
+from tests.fake_sites import NEW, OLD, FakeSites, a_vm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,8 @@ def inputs(stage: Stage = Stage.MIGRATED, **changes: Any) -> dict[str, Any]:
         stage,
         datacenter="tokyo7",
         cluster="prod7",
-        old_volumes=("old-a", "old-b"),
-        new_volumes=("new-1", "new-2"),
+        old_volumes=tuple(volume.name for volume in OLD),
+        new_volumes=tuple(volume.name for volume in NEW),
         networks={"VM Network": "pg-prod"},
         declared_networks=("pg-prod",),
         on_shutdown_timeout="stop",
@@ -39,6 +39,7 @@ def fake() -> Iterator[FakeSites]:
     yield sites
     access._opened.clear()
     runtime.stop.clear()
+    verdict.forget()
 
 
 provider = MigratedVmProvider()
@@ -46,26 +47,27 @@ provider = MigratedVmProvider()
 
 def test_a_preview_says_what_would_be_done(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    result = provider.check({}, inputs(preview=True))
-    assert result.failures == []
+    result = provider.check({}, inputs(preview=1))
     assert "preview" not in result.inputs
     assert "app01  reattach source → migrated: shut down the guest" in caplog.text
     assert fake.writes == []
 
 
-def test_what_blocks_fails_the_preview_one_line_each(fake: FakeSites) -> None:
-    fake.vms = [a_vm(tools=Tools.NOT_INSTALLED)]
-    result = provider.check({}, inputs(preview=True, networkMap={}))
-    reasons = [failure.reason for failure in result.failures]
-    assert len(reasons) == 2
-    assert any("[network.unmapped]" in reason for reason in reasons)
-    assert any("[guest.no-tools]" in reason for reason in reasons)
-    assert not any("\n" in reason for reason in reasons)
+def test_what_blocks_is_shown_line_by_line_and_fails_the_preview_in_the_end(
+    fake: FakeSites, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    fake.vms = [a_vm(tools=Tools.NOT_INSTALLED), a_vm("app02")]
+    provider.check({}, inputs(preview=2, networkMap={}))
+    assert sum("[network.unmapped]" in line for line in caplog.messages) == 1
+    assert sum("[guest.no-tools]" in line for line in caplog.messages) == 1
+    with pytest.raises(MigrationError, match="see the errors at app01"):
+        provider.check({}, inputs(preview=2, vm="app02"))
 
 
 def test_an_update_says_nothing_at_check(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    assert provider.check({}, inputs(preview=False)).failures == []
+    assert provider.check({}, inputs(preview=0)).failures == []
     assert caplog.text == ""
     del fake
 

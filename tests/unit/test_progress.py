@@ -20,9 +20,7 @@ def shown(live: bool, reports: list[tuple[str, int | None, float]]) -> list[tupl
 
 
 def test_a_log_gets_each_ten_percent() -> None:
-    reports: list[tuple[str, int | None, float]] = [
-        ("copy", percent, float(percent)) for percent in range(30)
-    ]
+    reports: list[tuple[str, int | None, float]] = [("copy", percent, float(percent)) for percent in range(30)]
     assert shown(False, reports) == [("copy", 0), ("copy", 10), ("copy", 20)]
 
 

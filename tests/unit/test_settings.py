@@ -81,9 +81,7 @@ def test_the_good_settings_become_specs() -> None:
 
 
 def test_structured_values_may_be_json_text() -> None:
-    as_pulumi_hands_over = {
-        key: value if isinstance(value, str) else json.dumps(value) for key, value in GOOD.items()
-    }
+    as_pulumi_hands_over = {key: value if isinstance(value, str) else json.dumps(value) for key, value in GOOD.items()}
     assert Settings.parse(as_pulumi_hands_over) == Settings.parse(GOOD)
 
 
@@ -197,9 +195,7 @@ def test_no_password_is_ever_shown() -> None:
         ("networkMap", {" x": "y"}, "esxodus:networkMap: ' x' is not text of 1 to 80 characters"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_place_and_what_is_allowed(
-    path: str, value: object, expected: str
-) -> None:
+def test_a_wrong_value_is_named_with_its_place_and_what_is_allowed(path: str, value: object, expected: str) -> None:
     found = problems(changed(path, value))
     assert any(expected in problem for problem in found), found
     assert len(found) == 1, found
@@ -213,9 +209,7 @@ def test_vms_of_one_name_need_their_uuids() -> None:
 
 def test_one_uuid_for_two_vms_is_refused() -> None:
     uuid = "502e71fa-1a9b-2c3d-4e5f-60718293a4b5"
-    (found,) = problems(
-        changed("waves.1.vms", [{"name": "x1", "uuid": uuid}, {"name": "x2", "uuid": uuid.upper()}])
-    )
+    (found,) = problems(changed("waves.1.vms", [{"name": "x1", "uuid": uuid}, {"name": "x2", "uuid": uuid.upper()}]))
     assert found == f"esxodus:waves[1].vms[1].uuid: {uuid} is also that of VM x1"
 
 
@@ -239,7 +233,6 @@ def test_the_stack_files_of_this_repository_are_right(name: str) -> None:
     file = Path(__file__).parents[2] / "stacks" / name
     config = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]
     values = {
-        key.removeprefix("esxodus:"): "x" if isinstance(v, dict) and "secure" in v else v
-        for key, v in config.items()
+        key.removeprefix("esxodus:"): "x" if isinstance(v, dict) and "secure" in v else v for key, v in config.items()
     }
     assert Settings.parse(values).specs()

@@ -60,7 +60,7 @@ def test_papers_are_read_from_extra_config() -> None:
 
 def test_disks_with_what_is_written_over_a_snapshot_chain() -> None:
     files = [vim.vm.FileLayoutEx.FileInfo(key=key, name="", type="diskExtent", size=2 << 30) for key in (1, 2, 3)]
-    unit = vim.vm.FileLayoutEx.DiskUnit
+    unit: Any = vim.vm.FileLayoutEx.DiskUnit
     layout = vim.vm.FileLayoutEx.DiskLayout(key=2000, chain=[unit(fileKey=[1, 2]), unit(fileKey=[3])])
     (disk,) = seen(layoutEx__disk=[layout], layoutEx__file=files).disks
     assert (disk.key, disk.label, disk.capacity, disk.written) == (2000, "Hard disk 1", 20.0, 6.0)

@@ -37,6 +37,8 @@ def words(tree: ast.AST) -> Iterator[str]:
                 yield name
             case ast.Constant(value=str(text)):
                 yield text
+            case _:
+                pass
 
 
 @pytest.mark.parametrize("source", [path for path in sources() if path.is_file()], ids=lambda path: path.name)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from migration.model import File, Papers, Power
+from migration.model import Adrift, File, Papers, Power
 from vsphere import vmx
 
 PAPERS = Papers(
@@ -10,6 +10,10 @@ PAPERS = Papers(
 )  # fmt: skip
 
 HERE = File("vmfs:1", "app 01/app01.vmx")
+
+
+def nowhere(name: str) -> None:
+    del name
 
 
 def content(**more: str) -> bytes:
@@ -36,7 +40,7 @@ def content(**more: str) -> bytes:
     return "".join(f'{key} = "{value}"\n' for key, value in settings.items()).encode()
 
 
-def found(**more: str) -> vmx.Adrift:
+def found(**more: str) -> Adrift:
     return vmx.adrift(content(**more), HERE, {"5678-ab": "vmfs:2"}.get)
 
 
@@ -58,7 +62,7 @@ def test_keys_in_any_case_and_absent_devices() -> None:
 
 
 def test_escapes_stand_for_bytes() -> None:
-    settings = vmx.parsed('annotation = "a|22b|22|0Acaf|C3|A9 100 %|7C"\n'.encode())
+    settings = vmx.parsed(b'annotation = "a|22b|22|0Acaf|C3|A9 100 %|7C"\n')
     assert settings["annotation"] == 'a"b"\ncafé 100 %|'
 
 
@@ -69,8 +73,8 @@ def test_another_encoding() -> None:
 
 
 def test_an_empty_or_broken_file_is_no_accident() -> None:
-    one = vmx.adrift(b"\x00\xff garbage", HERE, {}.get)
-    assert (one.name, one.instance_uuid, one.papers, one.volumes) == ("app01", "", None, {"vmfs:1"})
+    one = vmx.adrift(b"\x00\xff garbage", HERE, nowhere)
+    assert (one.name, one.instance_uuid, one.papers, one.volumes) == ("app01", "", None, frozenset({"vmfs:1"}))
 
 
 def test_papers_that_somebody_edited_are_none() -> None:
@@ -78,5 +82,5 @@ def test_papers_that_somebody_edited_are_none() -> None:
 
 
 def test_a_volume_that_no_site_shows_keeps_its_uuid() -> None:
-    one = vmx.adrift(content(), HERE, {}.get)
+    one = vmx.adrift(content(), HERE, nowhere)
     assert one.volumes == {"vmfs:1", "vmfs:5678-ab"}

@@ -128,7 +128,8 @@ def site(*more: Record, tasks: tuple[Record, ...] = ()) -> Snapshot:
     usual = (
         record(vim.Folder, "group-d1", name="Datacenters"),
         record(
-            vim.Datacenter, "datacenter-1", name="tokyo6", parent=ref(vim.Folder, "group-d1"), vmFolder=ref(vim.Folder, "group-v1")
+            vim.Datacenter, "datacenter-1", name="tokyo6", parent=ref(vim.Folder, "group-d1"),
+            vmFolder=ref(vim.Folder, "group-v1"),
         ),
         record(vim.Folder, "group-v1", name="vm", parent=ref(vim.Datacenter, "datacenter-1")),
         record(vim.Folder, "group-v2", name="apps", parent=ref(vim.Folder, "group-v1")),

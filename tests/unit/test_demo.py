@@ -1,0 +1,76 @@
+"""The demo's verdict: it must be able to say no."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.census import Counted
+from tools.demo import DemoError, Stack, check, read_stack
+
+STACK = Stack(
+    "lab",
+    Path("scenario.yaml"),
+    {
+        "esxodus:oldDatastores": ["old-a"],
+        "esxodus:target": {"datastores": [{"name": "new-1"}]},
+        "esxodus:waves": [{"stage": "migrated", "vms": ["app01", {"name": "app02", "stage": "source"}]}],
+    },
+)
+WAS = Counted(
+    site="source",
+    name="app01",
+    instance_uuid="5000",
+    power="poweredOn",
+    template=False,
+    macs=("00:50:56:00:00:01",),
+    disks=(("Hard disk 1", 10),),
+    datastores=frozenset({"old-a"}),
+    notes="",
+    snapshots=0,
+)
+NOW = replace(WAS, site="target", datastores=frozenset({"new-1"}))
+
+
+def test_a_vm_that_arrived_whole_is_well() -> None:
+    assert check(STACK, "migrated", WAS, {"5000": [NOW]}) == []
+    assert check(STACK, "source", WAS, {"5000": [WAS]}) == []
+    assert check(STACK, "rehosted", WAS, {"5000": [replace(NOW, datastores=WAS.datastores)]}) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"site": "source"},
+        {"macs": ("00:50:56:00:00:02",)},
+        {"disks": (("Hard disk 1", 11),)},
+        {"power": "poweredOff"},
+        {"template": True},
+        {"notes": "mangled"},
+        {"snapshots": 1},
+        {"datastores": frozenset({"old-a", "new-1"})},
+    ],
+)
+def test_anything_that_is_not_as_it_should_be_is_named(change: dict[str, Any]) -> None:
+    assert len(check(STACK, "migrated", WAS, {"5000": [replace(NOW, **change)]})) == 1
+
+
+def test_lost_or_doubled_is_worse() -> None:
+    assert check(STACK, "migrated", WAS, {}) == ["registered 0 times"]
+    assert check(STACK, "migrated", WAS, {"5000": [NOW, WAS]}) == ["registered 2 times"]
+    assert check(STACK, "migrated", None, {}) == ["was not there before"]
+
+
+def test_stages_come_from_the_wave_or_the_vm() -> None:
+    assert STACK.wanted == {"app01": "migrated", "app02": "source"}
+
+
+def test_only_a_lab_stack_can_be_demonstrated() -> None:
+    assert read_stack("lab").scenario.exists()
+    with pytest.raises(DemoError, match="no stack 'elsewhere'"):
+        read_stack("elsewhere")
+    with pytest.raises(DemoError, match="never touches a real site"):
+        read_stack("example")
