@@ -83,10 +83,13 @@ def test_a_create_brings_the_vm_across_and_says_where_it_was_and_is(fake: FakeSi
     assert fake.vms[0].site == "target"
 
 
-def test_settled_stays_settled(fake: FakeSites) -> None:
+def test_settled_stays_settled(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
     created = provider.create(inputs())
+    caplog.set_level("INFO")
     assert created.outs is not None
     fake.writes.clear()
+    provider.check({}, inputs(preview=1))
+    assert caplog.text == "", "a VM that stays as it is adds nothing to the preview"
     assert not provider.diff(created.id, created.outs, inputs()).changes
     assert provider.diff(created.id, created.outs, inputs(Stage.SOURCE)).changes
     assert fake.writes == []
@@ -137,5 +140,5 @@ def test_a_read_tells_what_is_seen_and_drops_what_is_gone(fake: FakeSites) -> No
 def test_a_delete_forgets(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     provider.delete("5000-app01", inputs())
-    assert "forgotten" in caplog.text
+    assert "left where and as it is" in caplog.text
     assert fake.writes == []

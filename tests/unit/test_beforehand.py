@@ -1,0 +1,48 @@
+"""What is refused before anything is declared, and what is wrong with an old datastore."""
+
+from __future__ import annotations
+
+import pytest
+
+from components import beforehand
+from components.providers import old_datastores
+from components.settings import Settings
+from migration.errors import SettingsError
+from tests.unit.test_settings import GOOD, changed
+from vsphere.site_storage import OldVolume
+
+
+def volume(name: str = "dsA", *, disk: str = "naa.a1", version: str = "5.61", id_: str = "vmfs:51-a") -> OldVolume:
+    return OldVolume(name, id_, (disk,), version)
+
+
+def test_a_new_datastore_on_a_disk_of_the_source_is_refused() -> None:
+    stack = Settings.parse(changed("target.datastores.0.disk", "naa.A1"))
+    with pytest.raises(SettingsError) as caught:
+        beforehand.refuse_used_disks(stack, [None, volume("archive", disk="naa.b2"), volume()])
+    assert caught.value.problems == (
+        "esxodus:target.datastores[0].disk: naa.A1 holds datastore dsA of vc60.example; a new datastore needs a blank disk",
+    )
+
+
+def test_a_blank_disk_is_not() -> None:
+    beforehand.refuse_used_disks(Settings.parse(GOOD), [volume()])
+
+
+def test_a_vmfs_5_datastore_may_come_along() -> None:
+    assert old_datastores._wrong("dsA", volume(), "vc60") is None
+
+
+@pytest.mark.parametrize(
+    ("found", "concern"),
+    [
+        (None, "datastore.not-at-source"),
+        (volume(version="3.60"), "datastore.vmfs3"),
+        (volume(id_="nfs:filer:/vol/a", version=""), "datastore.not-vmfs"),
+    ],
+)
+def test_what_cannot_be_mounted_by_the_new_hosts_is_named(found: OldVolume | None, concern: str) -> None:
+    wrong = old_datastores._wrong("dsA", found, "vc60")
+    assert wrong is not None
+    assert wrong.id == concern
+    assert str(wrong).startswith("dsA: ")
