@@ -1,0 +1,353 @@
+// Package fabric models arrays, their LUNs, the VMFS volumes on them and what each host knows of them. It is pure: it knows
+// neither vCenters nor files, and reports to a callback what destroys or changes a volume.
+//
+// What a host knows lags behind what is presented to it: a device appears at a rescan of the HBAs, the volume on it is mounted at
+// a rescan of VMFS, and a device that is withdrawn while its volume is mounted stays behind as a dead one.
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Errors of operations. A caller finds the reason with errors.Is.
+var (
+	ErrNotFound   = errors.New("not found")
+	ErrMounted    = errors.New("the volume is mounted")
+	ErrNotMounted = errors.New("the volume is not mounted")
+	ErrDetached   = errors.New("the device is detached")
+	ErrAttached   = errors.New("the device is attached")
+	ErrUnresolved = errors.New("the volume is held back as a copy")
+	ErrVersion    = errors.New("the host cannot open this version of VMFS")
+	ErrTooSmall   = errors.New("the device is too small")
+)
+
+// MinimumVMFS is the smallest device that can hold a volume (1.3 GiB; vSphere's documentation of VMFS requirements).
+const MinimumVMFS = 1331 << 20
+
+// Volume is a VMFS volume.
+type Volume struct {
+	UUID    string `json:"uuid"`
+	Label   string `json:"label"`
+	Version int    `json:"version"` // 5 or 6
+	// Dir is where the lab keeps the files; the fabric only passes it on.
+	Dir string `json:"-"`
+	// Capacity in bytes, and the device: set by the fabric.
+	Capacity int64  `json:"capacity"`
+	NAA      string `json:"naa"`
+	Array    string `json:"array"`
+}
+
+// LUN is a logical unit of an array.
+type LUN struct {
+	NAA    string
+	Array  string
+	Number int   // its number within the array: every host sees it under the same one
+	Size   int64 // bytes
+	// Original is a LUN that held a volume when the lab started: what must never be formatted nor resignatured.
+	Original bool
+	// Volume on the LUN, nil for a blank one.
+	Volume *Volume
+
+	presented  map[string]bool
+	unresolved map[string]bool
+}
+
+// HBA is a Fibre Channel port of a host.
+type HBA struct {
+	Device     string // "vmhba2"
+	WWPN, WWNN int64
+}
+
+// Host is what the fabric has to know about a host.
+type Host struct {
+	Name string
+	HBAs []HBA
+	// VMFS is the newest version that the host can open.
+	VMFS int
+}
+
+type mount struct {
+	mounted bool // false: taken out by an administrator, and stays out
+	forced  bool // mounted although it looked like a copy
+}
+
+type host struct {
+	Host
+	seen     map[string]bool   // devices, by NAA
+	detached map[string]bool   // by NAA
+	mounts   map[string]*mount // by volume UUID
+}
+
+// Kind of an event.
+type Kind string
+
+// Kinds of events.
+const (
+	Formatted    Kind = "formatted"    // a new volume was written over the device
+	Erased       Kind = "erased"       // the volume was deleted
+	Resignatured Kind = "resignatured" // the volume got another UUID and label
+)
+
+// Event is a change of what is on a LUN.
+type Event struct {
+	Kind     Kind
+	Host     string
+	NAA      string
+	Original bool // of the LUN
+	Before   *Volume
+	After    *Volume
+}
+
+// Fabric of a lab.
+type Fabric struct {
+	report func(Event)
+
+	mu     sync.Mutex
+	arrays map[string][]int64 // target ports by array
+	luns   []*LUN
+	hosts  map[string]*host
+}
+
+// New returns an empty fabric. Events are reported without a lock held; report may be nil.
+func New(report func(Event)) *Fabric {
+	if report == nil {
+		report = func(Event) {}
+	}
+	return &Fabric{report: report, arrays: map[string][]int64{}, hosts: map[string]*host{}}
+}
+
+// AddArray adds an array with its target ports (WWPNs).
+func (f *Fabric) AddArray(name string, ports []int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.arrays[name] = ports
+}
+
+// AddLUN adds a LUN to its array. unresolved are the hosts that take its volume for a copy.
+func (f *Fabric) AddLUN(l LUN, unresolved ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l.presented, l.unresolved = map[string]bool{}, map[string]bool{}
+	for _, h := range unresolved {
+		l.unresolved[h] = true
+	}
+	if l.Volume != nil {
+		v := *l.Volume
+		v.Capacity, v.NAA, v.Array = l.Size, l.NAA, l.Array
+		l.Volume, l.Original = &v, true
+	}
+	f.luns = append(f.luns, &l)
+}
+
+// AddHost adds a host that has seen nothing yet.
+func (f *Fabric) AddHost(h Host) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hosts[h.Name] = &host{Host: h, seen: map[string]bool{}, detached: map[string]bool{}, mounts: map[string]*mount{}}
+}
+
+// Present lets a host see a LUN from its next rescan on.
+func (f *Fabric) Present(naa, host string) error { return f.present(naa, host, true) }
+
+// Withdraw takes a LUN from a host. The host keeps a dead device until a rescan; longer, if its volume is mounted.
+func (f *Fabric) Withdraw(naa, host string) error { return f.present(naa, host, false) }
+
+func (f *Fabric) present(naa, name string, on bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l, h := f.lun(naa), f.hosts[name]
+	if l == nil || h == nil {
+		return fmt.Errorf("LUN %s or host %s: %w", naa, name, ErrNotFound)
+	}
+	if on {
+		l.presented[name] = true
+	} else {
+		delete(l.presented, name)
+	}
+	return nil
+}
+
+func (f *Fabric) lun(naa string) *LUN {
+	for _, l := range f.luns {
+		if l.NAA == naa {
+			return l
+		}
+	}
+	return nil
+}
+
+// volume returns the LUN that holds the volume.
+func (f *Fabric) volume(uuid string) *LUN {
+	for _, l := range f.luns {
+		if l.Volume != nil && l.Volume.UUID == uuid {
+			return l
+		}
+	}
+	return nil
+}
+
+// usable reports whether I/O of the host to the LUN works.
+func (h *host) usable(l *LUN) bool { return h.seen[l.NAA] && l.presented[h.Name] && !h.detached[l.NAA] }
+
+// RescanHBA makes the host see what is presented to it and forget what is not, unless the volume on it is mounted.
+func (f *Fabric) RescanHBA(name string) {
+	f.rescan(name, func(*LUN) bool { return true })
+}
+
+// Boot makes the host see, as at its start, those of the devices presented to it that match.
+func (f *Fabric) Boot(name string, match func(LUN) bool) {
+	f.rescan(name, func(l *LUN) bool { return match(*l) })
+}
+
+func (f *Fabric) rescan(name string, match func(*LUN) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.hosts[name]
+	if h == nil {
+		return
+	}
+	for _, l := range f.luns {
+		switch {
+		case l.presented[name] && match(l):
+			h.seen[l.NAA] = true
+		case !l.presented[name] && !h.holds(l):
+			delete(h.seen, l.NAA)
+			if l.Volume != nil {
+				delete(h.mounts, l.Volume.UUID)
+			}
+		}
+	}
+}
+
+func (h *host) holds(l *LUN) bool {
+	return l.Volume != nil && h.mounts[l.Volume.UUID] != nil && h.mounts[l.Volume.UUID].mounted
+}
+
+// RescanVMFS mounts the volumes that the host sees, but for copies and for those that an administrator unmounted, and forgets
+// the unmounted volumes whose device is gone.
+func (f *Fabric) RescanVMFS(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.hosts[name]
+	if h == nil {
+		return
+	}
+	for uuid, m := range h.mounts {
+		if l := f.volume(uuid); l == nil || !m.mounted && !h.usable(l) {
+			delete(h.mounts, uuid)
+		}
+	}
+	for _, l := range f.luns {
+		if l.Volume == nil || !h.usable(l) || l.unresolved[name] || l.Volume.Version > h.VMFS || h.mounts[l.Volume.UUID] != nil {
+			continue
+		}
+		h.mounts[l.Volume.UUID] = &mount{mounted: true}
+	}
+}
+
+// Attach undoes Detach.
+func (f *Fabric) Attach(name, naa string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.hosts[name]
+	switch {
+	case h == nil || !h.seen[naa]:
+		return ErrNotFound
+	case !h.detached[naa]:
+		return ErrAttached
+	}
+	delete(h.detached, naa)
+	return nil
+}
+
+// Detach switches a device off for the host, for good: a rescan or reboot does not bring it back. The volume on it has to be
+// unmounted first.
+func (f *Fabric) Detach(name, naa string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h, l := f.hosts[name], f.lun(naa)
+	switch {
+	case h == nil || l == nil || !h.seen[naa]:
+		return ErrNotFound
+	case h.detached[naa]:
+		return ErrDetached
+	case h.holds(l):
+		return ErrMounted
+	}
+	h.detached[naa] = true
+	return nil
+}
+
+// Ports returns the target ports of an array.
+func (f *Fabric) Ports(array string) []int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.arrays[array])
+}
+
+// HBAs returns the Fibre Channel ports of a host.
+func (f *Fabric) HBAs(name string) []HBA {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h := f.hosts[name]; h != nil {
+		return slices.Clone(h.HBAs)
+	}
+	return nil
+}
+
+// Status is everything about one LUN, for a state dump.
+type Status struct {
+	NAA        string   `json:"naa"`
+	Array      string   `json:"array"`
+	Size       int64    `json:"size"`
+	Original   bool     `json:"original"`
+	Volume     *Volume  `json:"volume"`
+	Presented  []string `json:"presented"`
+	Seen       []string `json:"seen"`
+	Mounted    []string `json:"mounted"`
+	Detached   []string `json:"detached"`
+	Unresolved []string `json:"unresolved"`
+}
+
+// Status returns the state of all LUNs, in the order in which they were added.
+func (f *Fabric) Status() []Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := []Status{}
+	for _, l := range f.luns {
+		s := Status{
+			NAA: l.NAA, Array: l.Array, Size: l.Size, Original: l.Original, Volume: clone(l.Volume), Presented: keys(l.presented),
+			Seen: []string{}, Mounted: []string{}, Detached: []string{}, Unresolved: keys(l.unresolved),
+		}
+		for _, name := range slices.Sorted(maps.Keys(f.hosts)) {
+			h := f.hosts[name]
+			if h.seen[l.NAA] {
+				s.Seen = append(s.Seen, name)
+			}
+			if h.detached[l.NAA] {
+				s.Detached = append(s.Detached, name)
+			}
+			if h.holds(l) {
+				s.Mounted = append(s.Mounted, name)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func keys(m map[string]bool) []string {
+	return append([]string{}, slices.Sorted(maps.Keys(m))...)
+}
+
+func clone(v *Volume) *Volume {
+	if v == nil {
+		return nil
+	}
+	c := *v
+	return &c
+}

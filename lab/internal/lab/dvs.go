@@ -1,0 +1,389 @@
+package lab
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"esxodus/lab/internal/scenario"
+)
+
+// dvsType is what a real vCenter calls its distributed switches. The object is the simulator's DistributedVirtualSwitch, since it
+// asserts that type in many places.
+const dvsType = "VmwareDistributedVirtualSwitch"
+
+// dvsVersions are the versions of distributed switches, by the oldest ESXi that can be a member.
+var dvsVersions = []string{"5.0.0", "5.1.0", "5.5.0", "6.0.0", "6.5.0", "6.6.0", "7.0.0", "7.0.2", "7.0.3", "8.0.0"}
+
+// dvs is VmwareDistributedVirtualSwitch.
+type dvs struct{ shadow }
+
+func installDVS(vc *VC) {
+	vc.redirect(dvsType, &dvs{vc.shadow("DistributedVirtualSwitch")},
+		"ReconfigureDvs_Task", "EnableNetworkResourceManagement", "CreateDVPortgroup_Task", "AddDVPortgroup_Task", "Destroy_Task", "Rename_Task")
+	vc.redirect("DistributedVirtualSwitchManager", &dvsManager{vc.shadow("DistributedVirtualSwitchManager")}, "QueryDvsByUuid", "DVSManagerLookupDvPortGroup")
+}
+
+// updateDVS applies property changes to a switch. The simulator looks fields up by the name of the reference's type, which is not
+// that of its struct: the changes are made to a struct of that type and copied back.
+func (vc *VC) updateDVS(s *simulator.DistributedVirtualSwitch, changes ...types.PropertyChange) {
+	ctx := vc.newCtx()
+	ctx.WithLock(s, func() {
+		v := &mo.VmwareDistributedVirtualSwitch{DistributedVirtualSwitch: s.DistributedVirtualSwitch}
+		ctx.Update(v, changes)
+		s.DistributedVirtualSwitch = v.DistributedVirtualSwitch
+	})
+}
+
+// dvsConfig returns a copy of a switch's configuration, free to be changed.
+func (vc *VC) dvsConfig(s *simulator.DistributedVirtualSwitch) (c types.VMwareDVSConfigInfo) {
+	vc.read(s, func() { c = *s.Config.(*types.VMwareDVSConfigInfo) })
+	c.Host = slices.Clone(c.Host)
+	return c
+}
+
+// CreateDVSTask makes a distributed switch with its uplink port group.
+func (o *folder) CreateDVSTask(req *types.CreateDVS_Task) soap.HasFault {
+	body, vc := &methods.CreateDVS_TaskBody{}, o.vc
+	f, ok := get[*simulator.Folder](vc, req.This)
+	if !ok || !holds(f, "DistributedVirtualSwitch") {
+		body.Fault_ = fault(because(new(types.NotSupported), "This folder holds no networks."))
+		return body
+	}
+	ref := vc.run(f, "Folder.createDistributedVirtualSwitch", vc.nameOf(f), func(j *job) (types.AnyType, types.BaseMethodFault) {
+		if problem := j.sleep(vc.lab.Scenario.Durations.Other); problem != nil {
+			return nil, problem
+		}
+		s, problem := vc.newDVS(f, &req.Spec)
+		if problem != nil {
+			return nil, problem
+		}
+		return s.Self, nil
+	})
+	body.Res = &types.CreateDVS_TaskResponse{Returnval: ref}
+	return body
+}
+
+func (vc *VC) newDVS(f *simulator.Folder, create *types.DVSCreateSpec) (*simulator.DistributedVirtualSwitch, types.BaseMethodFault) {
+	spec := vmwareSpec(create.ConfigSpec)
+	if spec.Name == "" {
+		return nil, &types.InvalidArgument{InvalidProperty: "spec.configSpec.name"}
+	}
+	if e := vc.childNamed(f, spec.Name); e != nil {
+		return nil, &types.DuplicateName{Name: spec.Name, Object: e.Reference()}
+	}
+	product, problem := vc.dvsProduct(create.ProductInfo)
+	if problem != nil {
+		return nil, problem
+	}
+	s := &simulator.DistributedVirtualSwitch{}
+	s.Self.Type = dvsType
+	s.Name, s.ManagedEntity.Name = spec.Name, spec.Name
+	id := strings.Split(vc.lab.ID.UUID("dvs", vc.Spec.Name, spec.Name, fmt.Sprint(vc.lab.formats.Add(1))), "-")
+	s.Uuid = dvsUUID(strings.Join(id, ""))
+	ports := uplinkNames(spec.UplinkPortPolicy, nil)
+	cfg := types.VMwareDVSConfigInfo{
+		DVSConfigInfo: types.DVSConfigInfo{
+			Uuid: s.Uuid, Name: spec.Name, MaxPorts: 2147483647, ConfigVersion: "0", CreateTime: time.Now(), ProductInfo: *product,
+			Policy:            &types.DVSPolicy{AutoPreInstallAllowed: types.NewBool(false), AutoUpgradeAllowed: types.NewBool(false), PartialUpgradeAllowed: types.NewBool(false)},
+			UplinkPortPolicy:  &types.DVSNameArrayUplinkPortPolicy{UplinkPortName: ports},
+			DefaultPortConfig: defaultPort(ports), NetworkResourceControlVersion: "version3", DefaultProxySwitchMaxNumPorts: 512,
+			InfrastructureTrafficResourceConfig: trafficDefaults(),
+		},
+		MaxMtu: 1500, LinkDiscoveryProtocolConfig: &types.LinkDiscoveryProtocolConfig{Protocol: "cdp", Operation: "listen"},
+		IpfixConfig:    &types.VMwareIpfixConfig{ActiveFlowTimeout: 60, IdleFlowTimeout: 15},
+		LacpApiVersion: "multipleLag", MulticastFilteringMode: "legacyFiltering",
+	}
+	s.Config = &cfg
+	s.Summary = types.DVSSummary{Name: s.Name, Uuid: s.Uuid, ProductInfo: product}
+	s.Runtime = &types.DVSRuntimeInfo{}
+	s.Capability = types.DVSCapability{DvsOperationSupported: types.NewBool(true), DvPortGroupOperationSupported: types.NewBool(true), DvPortOperationSupported: types.NewBool(true)}
+	vc.insert(f, s)
+	uplink := vc.newPortgroup(s, &types.DVPortgroupConfigSpec{
+		Name: fmt.Sprintf("%s-DVUplinks-%s", s.Name, strings.TrimPrefix(s.Self.Value, "dvs-")), NumPorts: int32(len(ports)),
+		Type: string(types.DistributedVirtualPortgroupPortgroupTypeEarlyBinding),
+		DefaultPortConfig: &types.VMwareDVSPortSetting{Vlan: &types.VmwareDistributedVirtualSwitchTrunkVlanSpec{
+			VlanId: []types.NumericRange{{Start: 0, End: 4094}},
+		}},
+	}, true)
+	cfg.UplinkPortgroup = []types.ManagedObjectReference{uplink.Self}
+	vc.updateDVS(s, types.PropertyChange{Name: "config", Val: &cfg})
+	spec.ConfigVersion = ""
+	if problem := vc.configureDVS(s, spec); problem != nil {
+		vc.destroyDVS(s)
+		return nil, problem
+	}
+	return s, nil
+}
+
+// dvsUUID is written as vSphere does: "50 2f 6b … - …".
+func dvsUUID(hex string) string {
+	var b strings.Builder
+	for i := 0; i < len(hex); i += 2 {
+		switch {
+		case i == 16:
+			b.WriteByte('-')
+		case i > 0:
+			b.WriteByte(' ')
+		}
+		b.WriteString(hex[i : i+2])
+	}
+	return b.String()
+}
+
+func vmwareSpec(c types.BaseDVSConfigSpec) *types.VMwareDVSConfigSpec {
+	switch x := c.(type) {
+	case *types.VMwareDVSConfigSpec:
+		return pointer(*x)
+	case *types.DVSConfigSpec:
+		return &types.VMwareDVSConfigSpec{DVSConfigSpec: *x}
+	}
+	return &types.VMwareDVSConfigSpec{}
+}
+
+// dvsProduct chooses the version of a new switch: the newest that this vCenter knows unless another is asked for.
+func (vc *VC) dvsProduct(asked *types.DistributedVirtualSwitchProductSpec) (*types.DistributedVirtualSwitchProductSpec, types.BaseMethodFault) {
+	p := types.DistributedVirtualSwitchProductSpec{Name: "DVS", Vendor: "VMware, Inc.", ForwardingClass: "etherswitch", Build: vc.Spec.Build}
+	for _, v := range dvsVersions {
+		if scenario.Compare(v, vc.Spec.Version) <= 0 {
+			p.Version = v
+		}
+	}
+	if asked != nil && asked.Version != "" {
+		if !slices.Contains(dvsVersions, asked.Version) || scenario.Compare(asked.Version, vc.Spec.Version) > 0 {
+			return nil, because(&types.InvalidArgument{InvalidProperty: "spec.productInfo"}, "vCenter Server %s has no distributed switches of version %s.", vc.Spec.Version, asked.Version)
+		}
+		p.Version = asked.Version
+	}
+	return &p, nil
+}
+
+// uplinkNames are the names of the uplinks that a policy gives, or the present ones; four if there are none.
+func uplinkNames(p types.BaseDVSUplinkPortPolicy, present []string) []string {
+	if a, ok := p.(*types.DVSNameArrayUplinkPortPolicy); ok && len(a.UplinkPortName) > 0 {
+		return a.UplinkPortName
+	}
+	if present == nil {
+		return []string{"Uplink 1", "Uplink 2", "Uplink 3", "Uplink 4"}
+	}
+	return present
+}
+
+// configureDVS merges a spec into a switch. A version of the configuration that is not the present one is refused.
+func (vc *VC) configureDVS(s *simulator.DistributedVirtualSwitch, spec *types.VMwareDVSConfigSpec) types.BaseMethodFault {
+	cfg := vc.dvsConfig(s)
+	if spec.ConfigVersion != "" && spec.ConfigVersion != cfg.ConfigVersion {
+		return because(new(types.ConcurrentAccess), "The switch has been changed meanwhile: its configuration is version %s, not %s.", cfg.ConfigVersion, spec.ConfigVersion)
+	}
+	version := 0
+	_, _ = fmt.Sscan(cfg.ConfigVersion, &version)
+	cfg.ConfigVersion = fmt.Sprint(version + 1)
+	if spec.Name != "" && spec.Name != cfg.Name {
+		if e := vc.childNamed(vc.parent(s), spec.Name); e != nil {
+			return &types.DuplicateName{Name: spec.Name, Object: e.Reference()}
+		}
+		cfg.Name = spec.Name
+	}
+	present := uplinkNames(cfg.UplinkPortPolicy, nil)
+	ports := uplinkNames(spec.UplinkPortPolicy, present)
+	cfg.UplinkPortPolicy = &types.DVSNameArrayUplinkPortPolicy{UplinkPortName: ports}
+	if !slices.Equal(ports, present) {
+		d := *cfg.DefaultPortConfig.(*types.VMwareDVSPortSetting)
+		d.UplinkTeamingPolicy = pointer(*d.UplinkTeamingPolicy)
+		d.UplinkTeamingPolicy.UplinkPortOrder = &types.VMwareUplinkPortOrderPolicy{ActiveUplinkPort: ports}
+		cfg.DefaultPortConfig = &d
+	}
+	if d, ok := spec.DefaultPortConfig.(*types.VMwareDVSPortSetting); ok {
+		cfg.DefaultPortConfig = mergePort(cfg.DefaultPortConfig.(*types.VMwareDVSPortSetting), d)
+	}
+	cfg.Policy = merged(cfg.Policy, spec.Policy)
+	cfg.LinkDiscoveryProtocolConfig = merged(cfg.LinkDiscoveryProtocolConfig, spec.LinkDiscoveryProtocolConfig)
+	cfg.IpfixConfig = merged(cfg.IpfixConfig, spec.IpfixConfig)
+	cfg.Description, cfg.SwitchIpAddress = either(spec.Description, cfg.Description), either(spec.SwitchIpAddress, cfg.SwitchIpAddress)
+	cfg.LacpApiVersion, cfg.MulticastFilteringMode = either(spec.LacpApiVersion, cfg.LacpApiVersion), either(spec.MulticastFilteringMode, cfg.MulticastFilteringMode)
+	cfg.NetworkResourceControlVersion = either(spec.NetworkResourceControlVersion, cfg.NetworkResourceControlVersion)
+	if spec.Contact != nil {
+		cfg.Contact = *spec.Contact
+	}
+	if spec.MaxMtu != 0 {
+		cfg.MaxMtu = spec.MaxMtu
+	}
+	if spec.MaxPorts != 0 {
+		cfg.MaxPorts = spec.MaxPorts
+	}
+	cfg.InfrastructureTrafficResourceConfig = mergeTraffic(cfg.InfrastructureTrafficResourceConfig, spec.InfrastructureTrafficResourceConfig)
+	if problem := vc.configureMembers(s, &cfg, spec.Host); problem != nil {
+		return problem
+	}
+	vc.publishDVS(s, &cfg)
+	return nil
+}
+
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (vc *VC) publishDVS(s *simulator.DistributedVirtualSwitch, cfg *types.VMwareDVSConfigInfo) {
+	var members []types.ManagedObjectReference
+	runtime := &types.DVSRuntimeInfo{}
+	for _, m := range cfg.Host {
+		members = append(members, *m.Config.Host)
+		runtime.HostMemberRuntime = append(runtime.HostMemberRuntime, types.HostMemberRuntimeInfo{Host: *m.Config.Host, Status: m.Status})
+	}
+	var summary types.DVSSummary
+	vc.read(s, func() { summary = s.Summary })
+	summary.Name, summary.Description, summary.HostMember = cfg.Name, cfg.Description, members
+	summary.NumPorts, summary.NumHosts = 0, int32(len(members))
+	for _, pg := range vc.portgroupsOf(s) {
+		vc.read(pg, func() { summary.NumPorts += pg.Config.NumPorts })
+	}
+	cfg.NumPorts = summary.NumPorts
+	vc.updateDVS(s, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "summary", Val: summary},
+		types.PropertyChange{Name: "runtime", Val: runtime}, types.PropertyChange{Name: "name", Val: cfg.Name})
+	vc.read(s, func() { s.Name, s.ManagedEntity.Name = cfg.Name, cfg.Name })
+}
+
+func (vc *VC) portgroupsOf(s *simulator.DistributedVirtualSwitch) []*simulator.DistributedVirtualPortgroup {
+	var refs []types.ManagedObjectReference
+	vc.read(s, func() { refs = s.Portgroup })
+	var out []*simulator.DistributedVirtualPortgroup
+	for _, r := range refs {
+		if pg, ok := get[*simulator.DistributedVirtualPortgroup](vc, r); ok {
+			out = append(out, pg)
+		}
+	}
+	return out
+}
+
+func (o *dvs) run(ref types.ManagedObjectReference, id string, f func(*simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault)) (types.ManagedObjectReference, *soap.Fault) {
+	s, ok := get[*simulator.DistributedVirtualSwitch](o.vc, ref)
+	if !ok {
+		return ref, fault(&types.ManagedObjectNotFound{Obj: ref})
+	}
+	return o.vc.run(s, id, o.vc.nameOf(s), func(j *job) (types.AnyType, types.BaseMethodFault) {
+		if problem := j.sleep(o.vc.lab.Scenario.Durations.Other); problem != nil {
+			return nil, problem
+		}
+		return f(s)
+	}), nil
+}
+
+// ReconfigureDvsTask changes a switch, its members among it.
+func (o *dvs) ReconfigureDvsTask(req *types.ReconfigureDvs_Task) soap.HasFault {
+	body := &methods.ReconfigureDvs_TaskBody{}
+	ref, refused := o.run(req.This, "DistributedVirtualSwitch.reconfigure", func(s *simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault) {
+		return nil, o.vc.configureDVS(s, vmwareSpec(req.Spec))
+	})
+	if body.Fault_ = refused; refused == nil {
+		body.Res = &types.ReconfigureDvs_TaskResponse{Returnval: ref}
+	}
+	return body
+}
+
+// RenameTask changes the name of a switch.
+func (o *dvs) RenameTask(req *types.Rename_Task) soap.HasFault {
+	body := &methods.Rename_TaskBody{}
+	ref, refused := o.run(req.This, "DistributedVirtualSwitch.rename", func(s *simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault) {
+		return nil, o.vc.configureDVS(s, &types.VMwareDVSConfigSpec{DVSConfigSpec: types.DVSConfigSpec{Name: req.NewName}})
+	})
+	if body.Fault_ = refused; refused == nil {
+		body.Res = &types.Rename_TaskResponse{Returnval: ref}
+	}
+	return body
+}
+
+// EnableNetworkResourceManagement switches Network I/O Control on or off.
+func (o *dvs) EnableNetworkResourceManagement(req *types.EnableNetworkResourceManagement) soap.HasFault {
+	body := &methods.EnableNetworkResourceManagementBody{}
+	s, ok := get[*simulator.DistributedVirtualSwitch](o.vc, req.This)
+	if !ok {
+		body.Fault_ = fault(&types.ManagedObjectNotFound{Obj: req.This})
+		return body
+	}
+	cfg := o.vc.dvsConfig(s)
+	cfg.NetworkResourceManagementEnabled = req.Enable
+	o.vc.publishDVS(s, &cfg)
+	body.Res = new(types.EnableNetworkResourceManagementResponse)
+	return body
+}
+
+// DestroyTask removes a switch with its port groups; one that virtual machines or VMkernel adapters are connected to is refused.
+func (o *dvs) DestroyTask(req *types.Destroy_Task) soap.HasFault {
+	body := &methods.Destroy_TaskBody{}
+	ref, refused := o.run(req.This, "DistributedVirtualSwitch.destroy", func(s *simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault) {
+		for _, pg := range o.vc.portgroupsOf(s) {
+			if problem := o.vc.dvPortgroupInUse(pg); problem != nil {
+				return nil, problem
+			}
+		}
+		o.vc.destroyDVS(s)
+		return nil, nil
+	})
+	if body.Fault_ = refused; refused == nil {
+		body.Res = &types.Destroy_TaskResponse{Returnval: ref}
+	}
+	return body
+}
+
+func (vc *VC) destroyDVS(s *simulator.DistributedVirtualSwitch) {
+	cfg := vc.dvsConfig(s)
+	var gone []types.DistributedVirtualSwitchHostMemberConfigSpec
+	for _, m := range cfg.Host {
+		gone = append(gone, types.DistributedVirtualSwitchHostMemberConfigSpec{Operation: string(types.ConfigSpecOperationRemove), Host: *m.Config.Host})
+	}
+	if vc.configureMembers(s, &cfg, gone) == nil {
+		vc.publishDVS(s, &cfg)
+	}
+	dc := vc.datacenterOf(s.Self)
+	for _, pg := range vc.portgroupsOf(s) {
+		vc.remove(pg)
+	}
+	vc.remove(s)
+	vc.syncAllNetworks(dc)
+}
+
+// dvsManager is DistributedVirtualSwitchManager.
+type dvsManager struct{ shadow }
+
+// QueryDvsByUuid finds a switch.
+func (o *dvsManager) QueryDvsByUuid(req *types.QueryDvsByUuid) soap.HasFault {
+	body := &methods.QueryDvsByUuidBody{Res: new(types.QueryDvsByUuidResponse)}
+	if s := o.vc.dvsByUUID(req.Uuid); s != nil {
+		body.Res.Returnval = pointer(s.Self)
+	}
+	return body
+}
+
+func (vc *VC) dvsByUUID(uuid string) *simulator.DistributedVirtualSwitch {
+	for _, s := range all[*simulator.DistributedVirtualSwitch](vc, dvsType) {
+		if s.Uuid == uuid {
+			return s
+		}
+	}
+	return nil
+}
+
+// DVSManagerLookupDvPortGroup finds a port group by the UUID of its switch and its key.
+func (o *dvsManager) DVSManagerLookupDvPortGroup(req *types.DVSManagerLookupDvPortGroup) soap.HasFault {
+	body := &methods.DVSManagerLookupDvPortGroupBody{}
+	if s := o.vc.dvsByUUID(req.SwitchUuid); s != nil {
+		for _, pg := range o.vc.portgroupsOf(s) {
+			if pg.Key == req.PortgroupKey {
+				body.Res = &types.DVSManagerLookupDvPortGroupResponse{Returnval: pointer(pg.Self)}
+				return body
+			}
+		}
+	}
+	body.Fault_ = fault(because(new(types.NotFound), "No port group %s on switch %s.", req.PortgroupKey, req.SwitchUuid))
+	return body
+}

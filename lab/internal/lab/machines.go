@@ -1,0 +1,9 @@
+package lab
+
+// machines install what concerns virtual machines.
+var machines = []func(*VC){
+	installTask, installVirtualMachine, installVMFolder, installCustomFields, installDatastoreBrowser, installDatastoreFiles,
+}
+
+// machineSeeders register the scenario's virtual machines.
+var machineSeeders = []func(*VC) error{seedMachines}

@@ -1,0 +1,46 @@
+package lab
+
+import (
+	"net/http"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// sessions returns the SOAP sessions that are open.
+func (vc *VC) sessions() []types.UserSession {
+	// The simulator lists its sessions only in the view that a session has of the manager.
+	view := simulator.Session{Registry: simulator.NewRegistry(), Map: vc.Map()}
+	return view.Get(*vc.Model.ServiceContent.SessionManager).(*simulator.SessionManager).SessionList
+}
+
+// session returns the SOAP session that a request belongs to, if it is valid.
+func (vc *VC) session(r *http.Request) *types.UserSession {
+	c, err := r.Cookie(soap.SessionCookieName)
+	if err != nil {
+		return nil
+	}
+	for _, s := range vc.sessions() {
+		if s.Key == c.Value {
+			return &s
+		}
+	}
+	return nil
+}
+
+// expire ends the session that a request belongs to, as the idle timeout or an administrator does.
+func (vc *VC) expire(r *http.Request) {
+	if s := vc.session(r); s != nil {
+		ctx := vc.newCtx() // its own session is another one, as TerminateSession demands
+		vc.Map().SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{s.Key}})
+	}
+}
+
+// authorized reports whether a request that is not SOAP may be answered: it carries a session, or the name and the password.
+func (vc *VC) authorized(r *http.Request) bool {
+	if user, pass, ok := r.BasicAuth(); ok {
+		return user == vc.Spec.Username && pass == vc.Spec.Password
+	}
+	return vc.session(r) != nil
+}

@@ -1,0 +1,434 @@
+package lab
+
+import (
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// machine is what the lab keeps of a virtual machine beside its managed object.
+type machine struct {
+	vc   *VC
+	self types.ManagedObjectReference
+
+	mu       sync.Mutex
+	task     *types.ManagedObjectReference // that has the VM: one at a time
+	at       place                         // of the .vmx
+	location string                        // hash of the place where it last ran
+	guest    guest
+	era      int // counts changes of power: a timer set in an earlier one does nothing
+	stopping bool
+	asked    *question
+}
+
+// machineSet are the virtual machines of a vCenter.
+type machineSet struct {
+	mu    sync.Mutex
+	byRef map[types.ManagedObjectReference]*machine
+	homes map[place]bool  // .vmx files registered, or about to be
+	names map[string]bool // names about to be used: folder and name
+
+	questions, ports atomic.Int64
+}
+
+func (s *machineSet) get(ref types.ManagedObjectReference) *machine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byRef[ref]
+}
+
+func (s *machineSet) all() []*machine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*machine, 0, len(s.byRef))
+	for _, m := range s.byRef {
+		out = append(out, m)
+	}
+	return out
+}
+
+// vm returns the managed object, or nil if the VM is registered no longer.
+func (m *machine) vm() *simulator.VirtualMachine {
+	vm, _ := m.vc.Map().Get(m.self).(*simulator.VirtualMachine)
+	return vm
+}
+
+// read runs f under the lock of the managed object.
+func (m *machine) read(f func(*simulator.VirtualMachine)) {
+	if vm := m.vm(); vm != nil {
+		m.vc.newCtx().WithLock(vm, func() { f(vm) })
+	}
+}
+
+// edit runs f under the lock of the managed object and tells waiting clients what changed. Answers are written without the
+// lock: f replaces what pointers point to instead of changing it.
+func (m *machine) edit(f func(*simulator.VirtualMachine)) {
+	if vm := m.vm(); vm != nil {
+		m.vc.newCtx().AutoUpdate(vm, func() { f(vm) })
+	}
+}
+
+// config is the present configuration, to be read only: a change replaces it.
+func (m *machine) config() (c *types.VirtualMachineConfigInfo) {
+	m.read(func(vm *simulator.VirtualMachine) { c = vm.Config })
+	return c
+}
+
+func (m *machine) name() (name string) {
+	m.read(func(vm *simulator.VirtualMachine) { name = vm.Name })
+	return name
+}
+
+func (m *machine) power() (p types.VirtualMachinePowerState) {
+	m.read(func(vm *simulator.VirtualMachine) { p = vm.Runtime.PowerState })
+	return p
+}
+
+func (m *machine) template() (t bool) {
+	m.read(func(vm *simulator.VirtualMachine) { t = vm.Config.Template })
+	return t
+}
+
+func (m *machine) host() (h *simulator.HostSystem) {
+	var ref types.ManagedObjectReference
+	m.read(func(vm *simulator.VirtualMachine) { ref = *vm.Runtime.Host })
+	h, _ = m.vc.Map().Get(ref).(*simulator.HostSystem)
+	return h
+}
+
+func (m *machine) datacenter() *simulator.Datacenter { return m.vc.datacenterOf(m.self) }
+
+func (m *machine) place() place {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
+}
+
+func (m *machine) who() guest {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.guest
+}
+
+// take lets a task have the VM; another one gets TaskInProgress.
+func (m *machine) take(task types.ManagedObjectReference) types.BaseMethodFault {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.task != nil {
+		return &types.TaskInProgress{Task: *m.task}
+	}
+	if m.vm() == nil {
+		return &types.ManagedObjectNotFound{Obj: m.self}
+	}
+	m.task = &task
+	return nil
+}
+
+func (m *machine) release() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.task = nil
+}
+
+// run starts a task that has the VM while it runs.
+func (m *machine) run(descriptionID string, fn func(*job) (types.AnyType, types.BaseMethodFault)) types.ManagedObjectReference {
+	return m.vc.run(m.vm(), descriptionID, m.name(), func(j *job) (types.AnyType, types.BaseMethodFault) {
+		if f := m.take(j.Self); f != nil {
+			return nil, f
+		}
+		defer m.release()
+		return fn(j)
+	})
+}
+
+// wrongPower is the fault for a VM in another power state than the operation needs.
+func wrongPower(is, needs types.VirtualMachinePowerState) types.BaseMethodFault {
+	return &types.InvalidPowerState{ExistingState: is, RequestedState: needs}
+}
+
+// save writes the .vmx file from the present configuration: the files are the truth of what a VM is. It fails if another host
+// has the file open.
+func (m *machine) save() types.BaseMethodFault {
+	at := m.place()
+	if holder := m.vc.lab.locks.holder(at); holder != "" && holder != m.owner() {
+		return locked(at)
+	}
+	m.mu.Lock()
+	location := m.location
+	m.mu.Unlock()
+	dc := m.datacenter()
+	d := encode(m.config(), at, location, func(x types.BaseVirtualDevice) (place, bool) { return m.vc.placeOf(dc, x) })
+	return m.vc.lab.writeFile(at, d.Bytes())
+}
+
+// writeFile replaces a text file in one step.
+func (l *Lab) writeFile(at place, text []byte) types.BaseMethodFault {
+	file := l.on(at)
+	if err := os.WriteFile(file+"~", text, 0o600); err != nil {
+		return because(&types.CannotAccessFile{FileFault: types.FileFault{File: at.path}}, "%v.", cause(err))
+	}
+	if err := os.Rename(file+"~", file); err != nil {
+		return because(&types.CannotAccessFile{FileFault: types.FileFault{File: at.path}}, "%v.", cause(err))
+	}
+	return nil
+}
+
+// placeOf is where the file behind a device lies.
+func (vc *VC) placeOf(dc *simulator.Datacenter, x types.BaseVirtualDevice) (place, bool) {
+	b, ok := x.GetVirtualDevice().Backing.(types.BaseVirtualDeviceFileBackingInfo)
+	if !ok {
+		return place{}, false
+	}
+	return vc.placeNamed(dc, b.GetVirtualDeviceFileBackingInfo().FileName)
+}
+
+// placeNamed is the place that a datastore path, or the path of a volume that the datacenter lacks, means.
+func (vc *VC) placeNamed(dc *simulator.Datacenter, name string) (place, bool) {
+	if v, p, fault := vc.resolve(dc, name); fault == nil {
+		return place{v.uuid, p}, true
+	}
+	if len(name) > len(volumesRoot) && name[:len(volumesRoot)] == volumesRoot {
+		return place{}.absolute(name), true
+	}
+	return place{}, false
+}
+
+// disks are the layers of every disk of a configuration.
+func (vc *VC) disks(dc *simulator.Datacenter, c *types.VirtualMachineConfigInfo) (map[int32][]layer, types.BaseMethodFault) {
+	out := map[int32][]layer{}
+	for _, x := range c.Hardware.Device {
+		if _, ok := x.(*types.VirtualDisk); !ok {
+			continue
+		}
+		at, ok := vc.placeOf(dc, x)
+		if !ok {
+			return nil, &types.InvalidDeviceBacking{}
+		}
+		layers, fault := vc.lab.readDisk(at)
+		if fault != nil {
+			return nil, fault
+		}
+		out[x.GetVirtualDevice().Key] = layers
+	}
+	return out, nil
+}
+
+// assemble makes the managed object of a VM from its configuration. It is powered off, and in no inventory yet.
+func (vc *VC) assemble(c *types.VirtualMachineConfigInfo, host types.ManagedObjectReference, pool *types.ManagedObjectReference) *simulator.VirtualMachine {
+	vm := &simulator.VirtualMachine{}
+	vm.Config = c
+	vm.Name = c.Name
+	vm.ResourcePool = pool
+	vm.Runtime = types.VirtualMachineRuntimeInfo{
+		Host: &host, ConnectionState: types.VirtualMachineConnectionStateConnected, PowerState: types.VirtualMachinePowerStatePoweredOff,
+		FaultToleranceState: types.VirtualMachineFaultToleranceStateNotConfigured, RecordReplayState: types.VirtualMachineRecordReplayStateInactive,
+		MaxCpuUsage: c.Hardware.NumCPU * 2600, MaxMemoryUsage: c.Hardware.MemoryMB, CleanPowerOff: types.NewBool(true),
+	}
+	vm.Capability = types.VirtualMachineCapability{
+		SnapshotOperationsSupported: true, MultipleSnapshotsSupported: true, SnapshotConfigSupported: true, PoweredOffSnapshotsSupported: true,
+		MemorySnapshotsSupported: true, RevertToSnapshotSupported: true, QuiescedSnapshotsSupported: true,
+		CpuFeatureMaskSupported: true, S1AcpiManagementSupported: true,
+		VmNpivWwnSupported: true, NpivWwnOnNonRdmVmSupported: true,
+		SwapPlacementSupported: true, ToolsSyncTimeSupported: true, VirtualMmuUsageSupported: true, DiskSharesSupported: true, BootOptionsSupported: true,
+		ChangeTrackingSupported: true, HostBasedReplicationSupported: true,
+	}
+	vm.OverallStatus, vm.Summary.OverallStatus, vm.ConfigStatus = types.ManagedEntityStatusGreen, types.ManagedEntityStatusGreen, types.ManagedEntityStatusGreen
+	vm.GuestHeartbeatStatus = types.ManagedEntityStatusGray
+	vm.EnvironmentBrowser = vc.browserFor(host)
+	vm.DataSets = map[string]*simulator.DataSet{}
+	rs := types.DefaultResourceConfigSpec()
+	rs.CpuAllocation, rs.MemoryAllocation = *c.CpuAllocation, *c.MemoryAllocation
+	vm.ResourceConfig = &rs
+	return vm
+}
+
+// browserFor is the environment browser of a host.
+func (vc *VC) browserFor(host types.ManagedObjectReference) types.ManagedObjectReference {
+	if r := vc.computeResource(host); r != nil && r.EnvironmentBrowser != nil {
+		return *r.EnvironmentBrowser
+	}
+	return types.ManagedObjectReference{}
+}
+
+// computeResource is the cluster, or the compute resource of its own, that a host or a pool belongs to.
+func (vc *VC) computeResource(ref types.ManagedObjectReference) *mo.ComputeResource {
+	for {
+		switch x := vc.Map().Get(ref).(type) {
+		case *simulator.ClusterComputeResource:
+			return &x.ComputeResource
+		case *mo.ComputeResource:
+			return x
+		case mo.Entity:
+			var parent *types.ManagedObjectReference
+			vc.newCtx().WithLock(x, func() { parent = x.Entity().Parent })
+			if parent == nil {
+				return nil
+			}
+			ref = *parent
+		default:
+			return nil
+		}
+	}
+}
+
+// members are the lists of VMs that hosts, pools, datastores and networks keep.
+func members(o mo.Reference) *[]types.ManagedObjectReference {
+	switch x := o.(type) {
+	case *simulator.HostSystem:
+		return &x.Vm
+	case *simulator.ResourcePool:
+		return &x.Vm
+	case *simulator.VirtualApp:
+		return &x.Vm
+	case *simulator.Datastore:
+		return &x.Vm
+	case *mo.Network:
+		return &x.Vm
+	case *simulator.DistributedVirtualPortgroup:
+		return &x.Vm
+	}
+	return nil
+}
+
+// link puts a VM into, or takes it out of, the list of a parent.
+func (vc *VC) link(parent, vm types.ManagedObjectReference, in bool) {
+	o := vc.Map().Get(parent)
+	if o == nil || members(o) == nil {
+		return
+	}
+	ctx := vc.newCtx()
+	ctx.WithLock(o, func() {
+		list := slices.DeleteFunc(slices.Clone(*members(o)), func(r types.ManagedObjectReference) bool { return r == vm })
+		if in {
+			list = append(list, vm)
+		}
+		ctx.Update(o, []types.PropertyChange{{Name: "vm", Val: list}})
+	})
+}
+
+// parents are the hosts, pools, datastores and networks that have a VM in their lists.
+func parents(vm *simulator.VirtualMachine) []types.ManagedObjectReference {
+	out := slices.Concat(vm.Datastore, vm.Network)
+	if vm.Runtime.Host != nil {
+		out = append(out, *vm.Runtime.Host)
+	}
+	if vm.ResourcePool != nil {
+		out = append(out, *vm.ResourcePool)
+	}
+	return out
+}
+
+// relink brings the lists of parents up to date after a VM's own references changed.
+func (vc *VC) relink(vm types.ManagedObjectReference, before, after []types.ManagedObjectReference) {
+	for _, r := range before {
+		if !slices.Contains(after, r) {
+			vc.link(r, vm, false)
+		}
+	}
+	for _, r := range after {
+		if !slices.Contains(before, r) {
+			vc.link(r, vm, true)
+		}
+	}
+}
+
+// adopt puts a VM into the inventory, in a folder. The machine's files are where at says.
+func (vc *VC) adopt(vm *simulator.VirtualMachine, folder *simulator.Folder, at place, location string, g guest) *machine {
+	vm.Parent = &folder.Self
+	vm.Self = types.ManagedObjectReference{}
+	vc.Map().NewEntity(vm)
+	self := vm.Self
+	vm.Summary.Vm = &self
+	m := &machine{vc: vc, self: self, at: at, location: location, guest: g}
+	ctx := vc.newCtx()
+	vm.AvailableField = vc.fields("VirtualMachine")
+	vc.derive(vm.Config, vc.datacenterOf(folder.Self), *vm.Runtime.Host).apply(vm)
+	report(vm, g, false)
+	s := &vc.machines
+	s.mu.Lock()
+	if s.byRef == nil {
+		s.byRef = map[types.ManagedObjectReference]*machine{}
+	}
+	s.byRef[self] = m
+	s.mu.Unlock()
+	ctx.WithLock(folder, func() {
+		// As in the simulator the folder comes first, so that container views notice the new object.
+		ctx.Update(folder, []types.PropertyChange{{Name: "childEntity", Val: append(slices.Clone(folder.ChildEntity), self)}})
+		vc.Map().Put(vm)
+	})
+	vc.relink(self, nil, parents(vm))
+	vc.lab.ledger.Register(vc.Spec.Name, at.String(), vm.Config.InstanceUuid, vm.Name)
+	return m
+}
+
+// drop takes a VM out of the inventory; its files stay.
+func (vc *VC) drop(m *machine) {
+	vm := m.vm()
+	if vm == nil {
+		return
+	}
+	var before, snapshots []types.ManagedObjectReference
+	var parent types.ManagedObjectReference
+	m.read(func(vm *simulator.VirtualMachine) {
+		before, parent = parents(vm), *vm.Parent
+		snapshots = snapshotRefs(vm.Snapshot)
+	})
+	vc.relink(m.self, before, nil)
+	if f, ok := vc.Map().Get(parent).(*simulator.Folder); ok {
+		ctx := vc.newCtx()
+		ctx.WithLock(f, func() {
+			list := slices.DeleteFunc(slices.Clone(f.ChildEntity), func(r types.ManagedObjectReference) bool { return r == m.self })
+			ctx.Update(f, []types.PropertyChange{{Name: "childEntity", Val: list}})
+		})
+	}
+	vc.machines.mu.Lock()
+	delete(vc.machines.byRef, m.self)
+	delete(vc.machines.homes, m.place())
+	vc.machines.mu.Unlock()
+	for _, s := range snapshots {
+		vc.Map().Remove(vc.newCtx(), s)
+	}
+	vc.Map().Remove(vc.newCtx(), m.self)
+	at := m.place()
+	_, err := os.Stat(vc.lab.on(at))
+	vc.lab.ledger.Unregister(vc.Spec.Name, at.String(), err == nil)
+}
+
+// machineOf is the machine that a request means; the fault is for an object that is gone.
+func (vc *VC) machineOf(ref types.ManagedObjectReference) (*machine, *soap.Fault) {
+	m := vc.machines.get(ref)
+	if m == nil {
+		return nil, fault(&types.ManagedObjectNotFound{Obj: ref})
+	}
+	return m, nil
+}
+
+// owner names a VM among the holders of file locks.
+func (m *machine) owner() string { return m.vc.Spec.Name + "/" + m.self.Value }
+
+// now is the present time as the API wants it.
+func now() *time.Time { t := time.Now(); return &t }
+
+// numbered returns the first of name, name_1, name_2 … that is free, as vSphere names directories and files.
+func numbered(name string, taken func(string) bool) string {
+	ext := path.Ext(name)
+	base := name[:len(name)-len(ext)]
+	for i := 0; ; i++ {
+		n := name
+		if i > 0 {
+			n = base + "_" + strconv.Itoa(i) + ext
+		}
+		if !taken(n) {
+			return n
+		}
+	}
+}

@@ -1,0 +1,239 @@
+// Package scenario reads the description of a lab: its arrays, its fabric, its vCenters and its virtual machines.
+//
+// The format is documented for users in lab/README.md; every mistake is reported with its line and with what is allowed.
+package scenario
+
+import "time"
+
+// Scenario is one whole lab.
+type Scenario struct {
+	// Name of the scenario, for messages only.
+	Name string `yaml:"name"`
+	// Seed of every certificate, UUID and MAC address: the same scenario gives the same site every time.
+	Seed int64 `yaml:"seed"`
+	// Timescale divides every duration: 60 makes one minute of the site last one second of the lab.
+	Timescale float64 `yaml:"timescale"`
+	// Durations of operations at the real site, before Timescale.
+	Durations Durations `yaml:"durations"`
+	// Arrays with their LUNs.
+	Arrays []Array `yaml:"arrays"`
+	// Fabric says which host may see which LUN.
+	Fabric Fabric `yaml:"fabric"`
+	// VCenters of the lab, each served over HTTPS.
+	VCenters []VCenter `yaml:"vcenters"`
+	// VMs that exist when the lab starts.
+	VMs []VM `yaml:"vms"`
+}
+
+// Durations of the operations of a real site. A VM may override those of its guest.
+type Durations struct {
+	// Register is the time RegisterVM_Task takes.
+	Register time.Duration `yaml:"register"`
+	// Unregister is the time UnregisterVM takes.
+	Unregister time.Duration `yaml:"unregister"`
+	// Reconfigure is the time ReconfigVM_Task takes.
+	Reconfigure time.Duration `yaml:"reconfigure"`
+	// PowerOn is the time until a VM counts as powered on.
+	PowerOn time.Duration `yaml:"powerOn"`
+	// PowerOff is the time PowerOffVM_Task takes.
+	PowerOff time.Duration `yaml:"powerOff"`
+	// Boot is the time from powered on to VMware Tools running.
+	Boot time.Duration `yaml:"boot"`
+	// Shutdown is the time from ShutdownGuest to powered off.
+	Shutdown time.Duration `yaml:"shutdown"`
+	// VMotion is the time a change of host adds to a relocation.
+	VMotion time.Duration `yaml:"vmotion"`
+	// Rescan is the time a rescan of HBAs or of VMFS volumes takes.
+	Rescan time.Duration `yaml:"rescan"`
+	// Other is the time of every other task.
+	Other time.Duration `yaml:"other"`
+}
+
+// Array is a storage array.
+type Array struct {
+	// Name of the array, referred to by the fabric.
+	Name string `yaml:"name"`
+	// Bandwidth in MB/s, shared by all copies that read from or write to the array.
+	Bandwidth float64 `yaml:"bandwidth"`
+	// LUNs of the array.
+	LUNs []LUN `yaml:"luns"`
+}
+
+// LUN is one logical unit of an array.
+type LUN struct {
+	// NAA is the identifier of the device: "naa." and 16 or 32 hexadecimal digits.
+	NAA string `yaml:"naa"`
+	// Size in GiB.
+	Size int64 `yaml:"size"`
+	// VMFS volume on the LUN; a LUN without one is blank.
+	VMFS *VMFS `yaml:"vmfs"`
+	// Unresolved lists the hosts that hold the volume back as a copy (its recorded disk id differs from the device's).
+	Unresolved []string `yaml:"unresolved"`
+}
+
+// VMFS is a volume.
+type VMFS struct {
+	// Name is the label, and the name of the datastore where it is free.
+	Name string `yaml:"name"`
+	// Version is 5 or 6.
+	Version int `yaml:"version"`
+}
+
+// Fabric is the Fibre Channel fabric between hosts and arrays.
+type Fabric struct {
+	// Presentation lists which hosts may see an array. A host sees nothing new before it rescans its HBAs.
+	Presentation []Presentation `yaml:"presentation"`
+}
+
+// Presentation lets hosts see an array.
+type Presentation struct {
+	// Array is the name of the array.
+	Array string `yaml:"array"`
+	// LUNs limits the presentation to some LUNs (by NAA); without it all LUNs of the array are meant.
+	LUNs []string `yaml:"luns"`
+	// Hosts that may see them.
+	Hosts []string `yaml:"hosts"`
+}
+
+// VCenter is one vCenter Server, with the hosts that it has or could have.
+type VCenter struct {
+	// Name of the vCenter in this lab ("source", "target"), and the CN of its certificate.
+	Name string `yaml:"name"`
+	// Listen is the address to serve on; with --any-port a free port of that address is taken.
+	Listen string `yaml:"listen"`
+	// Version of the product, such as "6.0.0".
+	Version string `yaml:"version"`
+	// Build of the product.
+	Build string `yaml:"build"`
+	// API version, such as "6.0" or "7.0.3.0".
+	API string `yaml:"api"`
+	// Username and Password that are accepted; every other pair is refused.
+	Username string `yaml:"username"`
+	Password string `yaml:"password"`
+	// Hosts that exist; those in no cluster can be added.
+	Hosts []Host `yaml:"hosts"`
+	// Datacenters that exist when the lab starts.
+	Datacenters []Datacenter `yaml:"datacenters"`
+}
+
+// Host is one ESXi server.
+type Host struct {
+	// Name is the host name by which it is added.
+	Name string `yaml:"name"`
+	// Version and Build of ESXi.
+	Version string `yaml:"version"`
+	Build   string `yaml:"build"`
+	// CPU generation, as the highest EVC mode it supports, such as "intel-ivybridge".
+	CPU string `yaml:"cpu"`
+	// Cores of the host, and the frequency of each in MHz.
+	Cores int `yaml:"cores"`
+	MHz   int `yaml:"mhz"`
+	// Memory in GiB.
+	Memory int64 `yaml:"memory"`
+	// Password of root, asked for when the host is added.
+	Password string `yaml:"password"`
+}
+
+// Datacenter of a vCenter.
+type Datacenter struct {
+	Name string `yaml:"name"`
+	// Clusters with hosts that joined before the lab starts.
+	Clusters []Cluster `yaml:"clusters"`
+	// Folders for VMs, as paths below the datacenter's VM folder; parents are made as needed.
+	Folders []string `yaml:"folders"`
+	// Networks are standard port groups, on every host of the datacenter.
+	Networks []Network `yaml:"networks"`
+	// CustomAttributes that are defined for VMs.
+	CustomAttributes []string `yaml:"customAttributes"`
+}
+
+// Cluster of hosts.
+type Cluster struct {
+	Name string `yaml:"name"`
+	// Hosts by name, from the vCenter's list.
+	Hosts []string `yaml:"hosts"`
+	DRS   bool     `yaml:"drs"`
+	HA    bool     `yaml:"ha"`
+	// EVC mode, or nothing for EVC off.
+	EVC string `yaml:"evc"`
+	// Pools as paths below the cluster's root pool; parents are made as needed.
+	Pools []string `yaml:"pools"`
+}
+
+// Network is a standard port group.
+type Network struct {
+	Name string `yaml:"name"`
+	VLAN int    `yaml:"vlan"`
+}
+
+// VM is a virtual machine that exists when the lab starts.
+type VM struct {
+	Name string `yaml:"name"`
+	// Site is the vCenter, and Datacenter, Cluster and Host are where it is registered.
+	Site       string `yaml:"site"`
+	Datacenter string `yaml:"datacenter"`
+	Cluster    string `yaml:"cluster"`
+	Host       string `yaml:"host"`
+	// Guest is the guest id of vSphere, such as "rhel6_64Guest".
+	Guest string `yaml:"guest"`
+	// Folder and Pool are paths, or nothing for the roots.
+	Folder string `yaml:"folder"`
+	Pool   string `yaml:"pool"`
+	// CPUs (2), Memory in GiB (4), Hardware version (11).
+	CPUs     int   `yaml:"cpus"`
+	Memory   int64 `yaml:"memory"`
+	Hardware int   `yaml:"hardware"`
+	// Power is "on" (the default, but for templates) or "off".
+	Power string `yaml:"power"`
+	// Tools is "running" (installed, the default), "notRunning" (installed, but the service never starts) or "notInstalled".
+	Tools string `yaml:"tools"`
+	// Template marks the VM as a template.
+	Template bool `yaml:"template"`
+	// Disks of the VM; the first one's datastore holds the VM's directory.
+	Disks []Disk `yaml:"disks"`
+	// NICs of the VM.
+	NICs []NIC `yaml:"nics"`
+	// Notes are the VM's annotation.
+	Notes string `yaml:"notes"`
+	// CustomAttributes by name; the datacenter defines the names.
+	CustomAttributes map[string]string `yaml:"customAttributes"`
+	// ExtraConfig keys as they stand in the .vmx file.
+	ExtraConfig map[string]string `yaml:"extraConfig"`
+	// Snapshots, each the child of the one before.
+	Snapshots []string `yaml:"snapshots"`
+	// IPs that the guest reports, by NIC, while VMware Tools run.
+	IPs []string `yaml:"ips"`
+	// Durations of this guest.
+	Durations GuestDurations `yaml:"durations"`
+	// GuestIgnoresShutdown makes the guest accept a shutdown and do nothing.
+	GuestIgnoresShutdown bool `yaml:"guestIgnoresShutdown"`
+}
+
+// GuestDurations override the scenario's for one VM.
+type GuestDurations struct {
+	Boot     time.Duration `yaml:"boot"`
+	Shutdown time.Duration `yaml:"shutdown"`
+}
+
+// Disk of a VM.
+type Disk struct {
+	// Datastore is the VMFS label.
+	Datastore string `yaml:"datastore"`
+	// Size in GiB, and Used: what is written, hence what a copy has to move.
+	Size int64 `yaml:"size"`
+	Used int64 `yaml:"used"`
+	// Thin makes the disk thin provisioned.
+	Thin bool `yaml:"thin"`
+	// Mode is "persistent" (the default), "independent_persistent" or "independent_nonpersistent".
+	Mode string `yaml:"mode"`
+}
+
+// NIC of a VM.
+type NIC struct {
+	// Network is the name of a standard port group of the datacenter.
+	Network string `yaml:"network"`
+	// Type is "vmxnet3" (the default), "e1000" or "e1000e".
+	Type string `yaml:"type"`
+	// Connected at power on; true unless said otherwise.
+	Connected *bool `yaml:"connected"`
+}
