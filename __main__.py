@@ -21,20 +21,12 @@ try:
 except MigrationError as error:
     raise pulumi.RunError(str(error)) from None
 
-target = TargetSite(
-    "target",
-    stack.target,
-    password=pulumi.Output.secret(stack.target_password.get_secret_value()),
-    host_password=pulumi.Output.secret(stack.host_password.get_secret_value()),
-    adoption=adoption,
-)
-parts: list[pulumi.Resource] = [target]
+preview = stack.checked() if pulumi.runtime.is_dry_run() else 0
+target = TargetSite("target", stack, adoption)
+parts: list[pulumi.Resource] = [target, SourceStorage("old-array", stack, preview=preview, after=[target])]
 if stack.target.cluster.evc is not None:
-    parts.append(
-        EvcMode("evc", stack.target, pulumi.runtime.is_dry_run(), opts=pulumi.ResourceOptions(depends_on=[target]))
-    )
-parts.append(SourceStorage("old-array", stack, after=[target]))
-waves = declare_waves(stack.specs(), stack.waves, after=parts)
+    parts.append(EvcMode("evc", stack.target, preview, pulumi.ResourceOptions(depends_on=[target])))
+waves = declare_waves(stack, preview=preview, after=parts)
 
 pulumi.export("adopted", target.adopted)
 pulumi.export("vms", {name: vm.result() for wave in waves.values() for name, vm in wave.vms.items()})

@@ -11,7 +11,7 @@ from components.providers.migrated_vm import MigratedVm
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from components.settings import Wave
+    from components.settings import Settings
     from migration.model import VmSpec
 
 
@@ -25,30 +25,30 @@ class MigrationWave(pulumi.ComponentResource):
         name: str,
         specs: Sequence[VmSpec],
         *,
+        preview: int,
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the wave's VMs. `after`: waves and site parts that must be complete before any of them is touched."""
         super().__init__("esxodus:index:MigrationWave", name, None, opts)
-        preview = pulumi.runtime.is_dry_run()
         # A child does not inherit what its parent depends on.
         inside = pulumi.ResourceOptions(parent=self, depends_on=list(after))
         self.vms = {logical: MigratedVm(logical, spec, preview, opts=inside) for logical, spec in _named(specs).items()}
         self.register_outputs({})
 
 
-def declare_waves(
-    specs: Sequence[tuple[Wave, VmSpec]], waves: Sequence[Wave], after: Sequence[pulumi.Resource]
-) -> dict[str, MigrationWave]:
+def declare_waves(stack: Settings, *, preview: int, after: Sequence[pulumi.Resource]) -> dict[str, MigrationWave]:
     """Declare all waves, each after those that it names, whatever order they are written in."""
     declared: dict[str, MigrationWave] = {}
-    waiting = list(waves)
+    specs = stack.specs()
+    waiting = list(stack.waves)
     while waiting:
         ready = next(wave for wave in waiting if set(wave.after) <= declared.keys())
         waiting.remove(ready)
         declared[ready.name] = MigrationWave(
             ready.name,
             [spec for wave, spec in specs if wave is ready],
+            preview=preview,
             after=[*after, *(declared[name] for name in ready.after)],
         )
     return declared

@@ -197,6 +197,10 @@ class Settings(_Model):
         """Return what each VM should become, wave by wave."""
         return [(wave, self._spec(wave, vm)) for wave in self.waves for vm in wave.vms]
 
+    def checked(self) -> int:
+        """Return how many resources a preview checks: each VM, the old datastores, and EVC where it is set."""
+        return sum(len(wave.vms) for wave in self.waves) + 1 + (self.target.cluster.evc is not None)
+
     def _spec(self, wave: Wave, vm: WantedVm) -> VmSpec:
         policy = wave.policy or self.policy
         return VmSpec(

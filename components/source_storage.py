@@ -25,16 +25,17 @@ class SourceStorage(pulumi.ComponentResource):
         name: str,
         stack: Settings,
         *,
+        preview: int,
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare that the old datastores are mounted, once everything in `after` is complete."""
+        """Declare that the old datastores are mounted, once everything in `after` is complete. `preview`: as for a VM."""
         super().__init__("esxodus:index:SourceStorage", name, None, opts)
         OldDatastores(
             f"{name} mounted",
             datastores=stack.old_datastores,
             hosts=[host.name for host in stack.target.hosts],
-            preview=pulumi.runtime.is_dry_run(),
+            preview=preview,
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
         self.register_outputs({})

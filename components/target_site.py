@@ -12,11 +12,9 @@ import pulumi
 import pulumi_vsphere as vsphere
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from components import settings
-
-Existing = "Mapping[str, Mapping[str, str]]"
+    from components.settings import Settings
+    from vsphere.existing import Existing
 
 
 class Adoption:
@@ -26,7 +24,7 @@ class Adoption:
     is. Everything else is declared, hence created.
     """
 
-    def __init__(self, existing: Mapping[str, Mapping[str, str]], owned: frozenset[tuple[str, str]]) -> None:
+    def __init__(self, existing: Existing, owned: frozenset[tuple[str, str]]) -> None:
         """Take what exists (kind to name to id) and what the state holds (resource type and logical name)."""
         self._existing = existing
         self._owned = owned
@@ -60,21 +58,14 @@ class TargetSite(pulumi.ComponentResource):
     adopted: list[str]
 
     def __init__(
-        self,
-        name: str,
-        target: settings.Target,
-        *,
-        password: pulumi.Input[str],
-        host_password: pulumi.Input[str],
-        adoption: Adoption,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, stack: Settings, adoption: Adoption, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Declare the site. The passwords must be secrets."""
+        """Declare the site that the settings describe, leaving alone what is to be adopted."""
         super().__init__("esxodus:index:TargetSite", name, None, opts)
+        target = stack.target
+        host_password = pulumi.Output.secret(stack.host_password.get_secret_value())
         self._adoption = adoption
-        self._inside = pulumi.ResourceOptions(
-            parent=self, provider=self._plugin(name, target, password), retain_on_delete=True
-        )
+        self._inside = pulumi.ResourceOptions(parent=self, provider=self._plugin(name, stack), retain_on_delete=True)
         datacenter = self._datacenter(target.datacenter)
         cluster = self._cluster(target.cluster, datacenter)
         hosts = [self._host(host, target.host_username, host_password, cluster) for host in target.hosts]
@@ -87,14 +78,14 @@ class TargetSite(pulumi.ComponentResource):
         self.adopted = adoption.adopted
         self.register_outputs({"adopted": self.adopted})
 
-    def _plugin(self, name: str, target: settings.Target, password: pulumi.Input[str]) -> vsphere.Provider:
+    def _plugin(self, name: str, stack: Settings) -> vsphere.Provider:
         # The plugin cannot pin a thumbprint: where one is pinned, the program has verified it before this is declared.
         return vsphere.Provider(
             name,
-            vsphere_server=target.vcenter,
-            user=target.username,
-            password=password,
-            allow_unverified_ssl=target.thumbprint is not None,
+            vsphere_server=stack.target.vcenter,
+            user=stack.target.username,
+            password=pulumi.Output.secret(stack.target_password.get_secret_value()),
+            allow_unverified_ssl=stack.target.thumbprint is not None,
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from pyVmomi import vim
 
-from migration.model import Adrift, File, Identity
+from migration.errors import Blocked, Stale
+from migration.model import Adrift, Concern, File, Identity, Severity
 from vsphere import vmx
 from vsphere.inventory import Inventory
 from vsphere.names import datastore_path, split_path
@@ -43,8 +44,9 @@ class Drift:
     def find(self, who: Identity, inventories: Inventories) -> tuple[Adrift, ...]:
         """Return what fits the identity among the .vmx files that belong to no registered VM.
 
-        Raises: MigrationError.
+        Raises: Blocked where a site cannot tell which file one of its VMs has, Stale where it cannot yet; MigrationError.
         """
+        _all_known(who, inventories)
         registered = frozenset().union(*(inventory.registered for inventory in inventories.values()))
         with self._lock:
             found = self._among(self._files - registered, who, inventories)
@@ -93,6 +95,26 @@ class Drift:
                     yield from _vmx_files(self._sites[name], datastore, volume)
 
 
+def _all_known(who: Identity, inventories: Inventories) -> None:
+    """Refuse to call a .vmx nobody's while a site has a VM that may be its owner: it could come to be registered twice."""
+    for name, inventory in inventories.items():
+        for record in inventory.unreadable:
+            other = inventory.name(record.moref)
+            if record.get("runtime.connectionState") == "connected":
+                raise Stale(f"{who.name}: {name} has just got {other}, which is not read yet; it is observed again")
+            raise Blocked(
+                (
+                    Concern(
+                        "vm.owner-unknown",
+                        Severity.BLOCKS,
+                        who.name,
+                        f"it is registered nowhere, and {name} cannot read {other!r}, which may be the same VM",
+                        f"make {other!r} accessible, or remove it from the inventory, then run again",
+                    ),
+                )
+            )
+
+
 def _vmx_files(site: Site, datastore: Record, volume: str) -> Iterator[File]:
     name = str(datastore.get("name"))
     browser: Any = datastore.get("browser")
@@ -111,9 +133,9 @@ def _accessible(inventory: Inventory, volume: str) -> Record | None:
 
 
 def _datacenter_path(inventory: Inventory, datastore: Record) -> str:
-    """Return the datacenter's path from the root, as the file service wants it."""
+    """Return the datacenter's path from the root folder, which itself is no part of it, as the file service wants it."""
     chain = list(inventory.chain(inventory.datacenter_of(datastore)))
-    return "/".join(str(record.get("name")) for record in reversed(chain[:-1]))
+    return "/".join(str(record.get("name")) for record in reversed(chain) if record.target("parent"))
 
 
 def _volumes(inventories: Inventories) -> Callable[[str], str | None]:

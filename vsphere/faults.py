@@ -30,8 +30,11 @@ from migration.errors import (
 from migration.model import Concern, Power, Severity
 from vsphere.tls import Endpoint, unreachable
 
-TRANSPORT: Final = (OSError, http.client.HTTPException, ExpatError, vmodl.MethodFault)
-"""What a call through pyVmomi can raise that `translated` understands."""
+_UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError)
+"""What pyVmomi raises where it cannot make sense of an answer."""
+
+TRANSPORT: Final = (OSError, http.client.HTTPException, ExpatError, vmodl.MethodFault, *_UNREADABLE)
+"""What a call through pyVmomi can raise; `translated` understands it."""
 
 
 class _Kind(enum.Enum):
@@ -141,6 +144,8 @@ def translated(error: BaseException, endpoint: Endpoint, doing: str, subject: st
     """
     if isinstance(error, MigrationError):
         return error
+    if isinstance(error, _UNREADABLE) and not isinstance(error, OSError | vmodl.MethodFault):
+        return Unexpected(f"{doing}: {endpoint} answered in a way that cannot be read: {error!r}")
     if not isinstance(error, vmodl.MethodFault):
         broken = unreachable(endpoint, error)
         return Unreachable(f"{doing}: {broken}")
@@ -153,6 +158,7 @@ def translated(error: BaseException, endpoint: Endpoint, doing: str, subject: st
     match meaning.kind:
         case _Kind.BLOCKED:
             where = subject or endpoint.name
+            sentence = sentence.removeprefix(f"{where}: ")  # the concern names it itself
             return Blocked((Concern(f"fault.{_kebab(name)}", Severity.BLOCKS, where, sentence, meaning.remedy),))
         case _Kind.BUSY:
             return Busy(f"{sentence}; {meaning.remedy}")
@@ -217,10 +223,10 @@ def _details(fault: vmodl.MethodFault) -> Iterator[str]:
             yield f"the name {fault.name!r} exists already"
         case vim.fault.AlreadyExists():
             yield f"{_text(fault, 'name') or 'it'} exists already"
+        case vim.fault.NoDiskSpace():
+            yield f"no space on {fault.datastore} for {fault.file}"
         case vim.fault.FileFault():
             yield f"file {fault.file}"
-        case vim.fault.NoDiskSpace():
-            yield f"no space on {fault.datastore}"
         case vim.fault.GenericVmConfigFault():
             yield _text(fault, "reason")
         case vim.fault.InvalidVmConfig():

@@ -12,7 +12,7 @@ from typing import Final
 from pyVmomi import vim
 
 from migration.model import File, Host, Identity, InFlight, Power, SiteView, Vm, Volume
-from vsphere.machines import GIB, Place, Surroundings, machine
+from vsphere.machines import GIB, Place, Surroundings, instance_uuid, machine, vmx_path
 from vsphere.names import decoded, segment, split_path
 from vsphere.session import moref
 from vsphere.snapshot import Record, Snapshot
@@ -42,7 +42,7 @@ class Inventory:
     def _by_uuid(self) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {}
         for record in self.snapshot.of(vim.VirtualMachine):
-            found.setdefault(str(record.get("config.instanceUuid", "")).lower(), []).append(record)
+            found.setdefault(instance_uuid(record).lower(), []).append(record)
         return found
 
     @cached_property
@@ -81,9 +81,14 @@ class Inventory:
         """The configuration files of every VM that is registered here."""
         return frozenset(self._vmx(record) for record in self.snapshot.of(vim.VirtualMachine))
 
+    @cached_property
+    def unreadable(self) -> tuple[Record, ...]:
+        """VMs of which not even the configuration file is known: any .vmx on a volume may be theirs."""
+        return tuple(one for one in self.snapshot.of(vim.VirtualMachine) if not vmx_path(one))
+
     def _vmx(self, record: Record) -> File:
         try:
-            name, path = split_path(str(record.get("config.files.vmPathName", "")))
+            name, path = split_path(vmx_path(record))
         except ValueError:
             return File("", "")
         return File(self._volume_of("", name, record.targets("datastore")), path)
@@ -160,7 +165,7 @@ class Inventory:
 
     def _volume_of(self, ref: str, name: str, among: tuple[str, ...]) -> str:
         """Return the id of the volume of a datastore that is known by reference or, among the VM's, by name."""
-        if ref in self.volume_ids:
+        if ref in self.volume_ids and self.name(ref) == decoded(name):
             return self.volume_ids[ref]
         every = (*among, *(record.moref for record in self.snapshot.of(vim.Datastore)))
         found = (one for one in every if self.name(one) == decoded(name) and one in self.volume_ids)

@@ -53,9 +53,9 @@ def machine(record: Record, around: Surroundings) -> Vm:
     return Vm(
         site=around.site,
         name=decoded(str(record.get("name", ""))),
-        instance_uuid=str(record.get("config.instanceUuid", "")),
+        instance_uuid=instance_uuid(record),
         bios_uuid=str(record.get("config.uuid", "")),
-        vmx=_file(str(record.get("config.files.vmPathName", "")), "", around),
+        vmx=_file(vmx_path(record), "", around),
         power=Power(str(record.get("runtime.powerState", Power.OFF))),
         datacenter=around.place.datacenter,
         cluster=around.place.cluster,
@@ -77,6 +77,16 @@ def machine(record: Record, around: Surroundings) -> Vm:
         reachable=str(record.get("runtime.connectionState", "connected")) == "connected"
         and record.get("config.files.vmPathName") is not None,
     )
+
+
+def instance_uuid(record: Record) -> str:
+    """Return the VM's instance UUID, "" where it is not known."""
+    return str(record.get("config.instanceUuid") or record.get("summary.config.instanceUuid", ""))
+
+
+def vmx_path(record: Record) -> str:
+    """Return "[datastore] folder/name.vmx", "" where it is not known."""
+    return str(record.get("config.files.vmPathName") or record.get("summary.config.vmPathName", ""))
 
 
 def devices(record: Record, kind: type[Any]) -> list[Any]:

@@ -47,6 +47,8 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
             "datastore",
             "customValue",
             "snapshot",
+            "summary.config.instanceUuid",  # these two are kept for a VM whose configuration cannot be read
+            "summary.config.vmPathName",
             "config.uuid",
             "config.instanceUuid",
             "config.template",
@@ -68,6 +70,9 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
     }
 )
 """Paths by managed object type; a subtype has those of its base types too."""
+
+PLACES: Final = tuple(kind for kind in FOLLOWED if kind not in (vim.VirtualMachine, vim.Folder))
+"""What a VM can be put on: what another program may have made just before."""
 
 TASK: Final = (
     "info.key",

@@ -39,9 +39,10 @@ def register(site: Site, action: Register, placed: Placed, progress: Progress) -
     Raises: Stale, Blocked; else as the fault means.
     """
     inventory = site.inventory()
-    cluster = _needed(inventory.named(vim.ComputeResource, action.cluster), "cluster", action.cluster, action)
-    host = _needed(inventory.named(vim.HostSystem, placed.host), "host", placed.host, action)
-    datacenter = _needed(inventory.snapshot.record(inventory.datacenter_of(cluster)), "datacenter", "", action)
+    datacenter = _needed(inventory.named(vim.Datacenter, action.datacenter), "datacenter", action.datacenter, action)
+    within = inventory.named(vim.ComputeResource, action.cluster, datacenter.moref)
+    cluster = _needed(within, "cluster", action.cluster, action)
+    host = _needed(inventory.named(vim.HostSystem, placed.host, cluster.moref), "host", placed.host, action)
     datastore = _needed(inventory.datastore(action.vmx.volume, datacenter.moref), "volume", action.vmx.volume, action)
     path = datastore_path(str(datastore.get("name")), action.vmx.path)
     pool = _pool(inventory, cluster, action.pool)
@@ -55,12 +56,8 @@ def register(site: Site, action: Register, placed: Placed, progress: Progress) -
     if not isinstance(ref, vim.VirtualMachine):
         raise Stale(f"{action.name}: registered, but vCenter does not say as what; it is observed again")
     key = moref(ref)
-
-    def known() -> bool:
-        record = site.inventory().snapshot.record(key)
-        return record is not None and record.get("config.files.vmPathName") is not None
-
-    site.settle(ref, known)
+    site.settle(ref, lambda: site.inventory().snapshot.record(key) is not None)
+    site.watch.reread(ref)  # the update that it has entered may have come before all of its configuration was read
     if action.papers:
         put_papers(site, action.name, ref, action.papers, progress)
         site.settle(ref, lambda: _vm(site, key).papers == action.papers)

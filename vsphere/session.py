@@ -151,6 +151,7 @@ class Session:
         """Log out, for good."""
         with self._lock:
             self._closed = True
+            self._drop()
             if self._content is None or not self._logged_in or not self._content.sessionManager:
                 return
             self._logged_in = False
@@ -158,6 +159,17 @@ class Session:
                 self._content.sessionManager.Logout()
             except (*faults.TRANSPORT, MigrationError) as error:
                 log.debug("%s: logout: %s", self.endpoint, error)
+            self._drop()
+
+    def drop(self) -> None:
+        """Close the connections that are kept for reuse."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        for stub in (self._stub, self._slow):
+            if stub is not None:
+                stub.DropConnections()
 
     def _call(self, doing: str, call: Callable[[], T], subject: str, *, repeat: bool) -> T:
         _ = self.content
@@ -193,6 +205,7 @@ class Session:
             self._login(self._content)
         except (*faults.TRANSPORT, MigrationError) as cause:
             error = faults.translated(cause, self.endpoint, "logging in")
+            self._drop()
             if isinstance(error, Refused):
                 self._refused = error
             elif isinstance(error, Unreachable):
@@ -241,13 +254,20 @@ def session(endpoint: Endpoint) -> Session:
         return _sessions.setdefault(endpoint, Session(endpoint))
 
 
+def close(endpoint: Endpoint) -> None:
+    """Close this process's session with the endpoint, if there is one."""
+    with _sessions_lock:
+        opened = _sessions.pop(endpoint, None)
+    if opened is not None:
+        opened.close()
+
+
 def close_all() -> None:
     """Close every session; also done when the process ends."""
     with _sessions_lock:
-        opened = list(_sessions.values())
-        _sessions.clear()
-    for one in opened:
-        one.close()
+        opened = list(_sessions)
+    for endpoint in opened:
+        close(endpoint)
 
 
 atexit.register(close_all)

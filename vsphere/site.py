@@ -18,8 +18,10 @@ from vsphere.snapshot import Record
 from vsphere.tls import Endpoint
 from vsphere.watch import News, Watch
 
-EFFECT: Final = 5.0
+EFFECT: Final = 2.0
 """Seconds for which an update that shows a change's effect is waited for, before the object is read directly."""
+_READINGS: Final = 4
+"""How often it is read directly: vCenter may lag behind what its host has done."""
 
 
 def _quiet(what: str, percent: int | None) -> None:
@@ -103,5 +105,10 @@ class Site:
 
         What the caller observes next then includes what was just done.
         """
-        if not tasks.until(self.watch, holds, EFFECT, self.pausing("waiting for vCenter to show a change")):
+        pause = self.pausing("waiting for vCenter to show a change")
+        for _ in range(_READINGS):
+            if tasks.until(self.watch, holds, EFFECT, pause):
+                return
             self.watch.reread(ref)
+            if holds():
+                return

@@ -17,6 +17,7 @@ from migration.errors import Stale
 from migration.model import Concern, Severity
 from vsphere.inventory import volume_id
 from vsphere.names import decoded
+from vsphere.properties import PLACES
 from vsphere.reading import collect
 from vsphere.session import moref
 from vsphere.site import Site
@@ -101,6 +102,8 @@ def old_volumes(site: Site, names: Sequence[str]) -> dict[str, OldVolume | None]
 def mounts(site: Site, hosts: Sequence[str], volumes: Collection[OldVolume]) -> tuple[Mount, ...]:
     """Return how each host of the site stands to each volume. Changes nothing.
 
+    Afterwards the site's observations know of every datastore, host and network that there is now.
+
     Raises: Stale where a host is not at the site; MigrationError.
     """
     found = _hosts(site, hosts)
@@ -113,6 +116,7 @@ def mounts(site: Site, hosts: Sequence[str], volumes: Collection[OldVolume]) -> 
         for volume in volumes:
             info = mounted.get((record.moref, volume.id))
             result.append(_mount(host, volume, info) if info else explained[volume.id])
+    site.watch.refresh(PLACES)  # who observes a VM next shall see these datastores too
     return tuple(result)
 
 

@@ -10,9 +10,10 @@ from migration import model
 from migration.errors import Paused, Unexpected
 from migration.model import Action, Identity, Observation, Placed, Vm
 from migration.sites import Progress
-from vsphere import configure, power, registration, relocate, tasks
+from vsphere import configure, power, registration, relocate, session, tasks
 from vsphere.adrift import Drift, Inventories
 from vsphere.inventory import in_flight
+from vsphere.machines import instance_uuid
 from vsphere.site import Site
 from vsphere.tls import Endpoint
 from vsphere.watch import News
@@ -39,8 +40,7 @@ class VSphereSites:
 
     def observe(self, who: Identity, *, look_adrift: bool = True) -> tuple[Observation, int]:
         """Return what is seen of one VM at every site, and the version of that knowledge. See `Sites.observe`."""
-        version = self._news.version
-        inventories = {name: site.inventory() for name, site in self._sites.items()}
+        version, inventories = self._known()
         vms = self._registrations(who, inventories)
         adrift = self._drift.find(who, inventories) if look_adrift and not vms else ()
         views = {name: inventory.view for name, inventory in inventories.items()}
@@ -49,6 +49,12 @@ class VSphereSites:
     def site(self, name: str) -> Site:
         """Return one of the sites, for the steps that are not about a VM: vsphere.site_storage and vsphere.evc."""
         return self._sites[name]
+
+    def close(self) -> None:
+        """Log out everywhere, for good. Without it that is done when the process ends."""
+        for site in self._sites.values():
+            site.watch.end()
+            session.close(site.endpoint)
 
     def names(self) -> Mapping[str, tuple[str, ...]]:
         """Return the names of the VMs that each site has registered, for a list of what there is.
@@ -62,7 +68,7 @@ class VSphereSites:
         end = time.monotonic() + timeout
         while True:
             if self._stop.is_set():
-                raise Paused("stopped as asked while waiting; what vCenter is doing goes on. Run again to resume")
+                raise Paused("paused while waiting; what vCenter is doing goes on. Run again to resume")
             left = end - time.monotonic()
             if tasks.wait(self._news, version, max(0.0, min(0.5, left))):
                 return True
@@ -103,13 +109,22 @@ class VSphereSites:
                 configure.make_vm(site, vm, progress)
         return True
 
+    def _known(self) -> tuple[int, Inventories]:
+        """Return every site's inventory, and a version that is not newer than any of them."""
+        while True:
+            version = self._news.version
+            inventories = {name: site.inventory() for name, site in self._sites.items()}
+            if self._news.version == version or version > 0:
+                return version, inventories
+            # Those were the first reads: what they spread is no news to who asked for them.
+
     def _registrations(self, who: Identity, inventories: Inventories) -> tuple[Vm, ...]:
         """Return each registration of the VM: by its name, and then of the same instance UUID under another name too."""
         found = {}
         for name, inventory in inventories.items():
             for record in inventory.matching(who):
                 found[name, record.moref] = record
-        uuids = {str(record.get("config.instanceUuid", "")) for record in found.values()} - {""}
+        uuids = {instance_uuid(record) for record in found.values()} - {""}
         for name, inventory in inventories.items():
             for uuid in uuids:
                 for record in inventory.matching(Identity(who.name, uuid)):

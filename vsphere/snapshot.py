@@ -87,6 +87,14 @@ class Snapshot:
         """Return the snapshot with these definitions of custom attributes."""
         return replace(self, fields=fields, edition=self.edition + 1)
 
+    def refreshed(self, records: Iterable[Record]) -> Snapshot:
+        """Return the snapshot with the properties in these records; others that are known of the same objects stay."""
+        inventory = dict(self.inventory)
+        for record in records:
+            before = inventory.get(record.moref)
+            inventory[record.moref] = Record(record.ref, {**(before.values if before else {}), **record.values})
+        return replace(self, inventory=inventory, edition=self.edition + 1)
+
     def reread(self, record: Record | None, key: str) -> Snapshot:
         """Return the snapshot with one object as it was read just now; None: it is gone."""
         inventory = dict(self.inventory)

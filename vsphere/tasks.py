@@ -43,7 +43,7 @@ def follow(
     news = watch.news
     watch.followed.add(key)
     missing_since = time.monotonic()
-    told: int | None = -1
+    told: int | None = None
     try:
         while True:
             version = news.version
@@ -97,7 +97,7 @@ def pausing(stop: threading.Event, what: str) -> Callable[[], None]:
 
     def check() -> None:
         if stop.is_set():
-            raise Paused(f"stopped as asked while {what}; what vCenter is doing goes on. Run again to resume")
+            raise Paused(f"{what}: paused; what vCenter is doing goes on. Run again to resume")
 
     return check
 

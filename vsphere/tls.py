@@ -97,7 +97,7 @@ class VerifiedConnection(http.client.HTTPSConnection):
             raise Refused(
                 f"{self._endpoint}: its certificate has the {algorithm.upper()} thumbprint {colons(found)}, "
                 f"but {colons(wanted)} is pinned. No credentials were sent. If the certificate was replaced on purpose, "
-                "compare with the one shown at the vCenter itself and correct the thumbprint in the stack's settings"
+                "compare with the one shown at the vCenter itself and correct what is pinned in the stack's settings"
             )
 
 

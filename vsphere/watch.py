@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from pyVmomi import vim, vmodl
@@ -18,6 +18,7 @@ from pyVmomi import vim, vmodl
 from migration.errors import MigrationError, SessionLost, Transient, Unexpected
 from vsphere import faults
 from vsphere.properties import FIELDS, FOLLOWED, TASK
+from vsphere.reading import collect
 from vsphere.session import Session, moref
 from vsphere.snapshot import Record, Snapshot
 
@@ -27,6 +28,8 @@ LONGEST_WAIT: Final = 60
 """Seconds after which the server answers WaitForUpdatesEx although nothing has changed; keeps the session alive too."""
 BACK_OFF: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 30.0, 30.0)
 """Seconds between attempts to read anew after the connection was lost; after the last one the error is surfaced."""
+_FAREWELL: Final = 5.0
+"""Seconds to wait for the thread at the end."""
 _PAGE: Final = 500
 """Object updates per answer: a larger site comes in several."""
 
@@ -60,6 +63,8 @@ class Watch:
         self._snapshot: Snapshot | None = None
         self._error: MigrationError | None = None
         self._thread: threading.Thread | None = None
+        self._collector: vmodl.query.PropertyCollector | None = None
+        self._ending = False
 
     def snapshot(self, pause: Callable[[], None] = lambda: None) -> Snapshot:
         """Return what is known; blocks until the site has been read. `pause` is called now and then, and may raise.
@@ -74,9 +79,11 @@ class Watch:
                     raise error
                 if self._snapshot is not None:
                     return self._snapshot
+                if self._ending or self.session.closed:
+                    raise SessionLost(f"{self.session.endpoint}: the session was closed")
                 if self._thread is None or not self._thread.is_alive():
                     name = f"watch {self.session.endpoint.name}"
-                    self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+                    self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
                     self._thread.start()
                 condition.wait(0.2)
                 pause()
@@ -92,6 +99,23 @@ class Watch:
             if self._snapshot is not None:
                 record = None if values is None else Record(ref, values)
                 self._snapshot = self._snapshot.reread(record, moref(ref))
+        self.news.spread()
+
+    def refresh(self, kinds: Sequence[type[vim.ManagedEntity]]) -> None:
+        """Read every object of these kinds directly, if the site is being followed: what changed just now is then known.
+
+        Raises: MigrationError.
+        """
+        if self._snapshot is None:
+            return
+        found = [
+            record
+            for kind in kinds
+            for record in collect(self.session, "reading what has changed", kind, FOLLOWED[kind])
+        ]
+        with self.news.condition:
+            if self._snapshot is not None:
+                self._snapshot = self._snapshot.refreshed(found)
         self.news.spread()
 
     def reread_fields(self) -> None:
@@ -128,6 +152,25 @@ class Watch:
             return None
         return {prop.name: prop.val for prop in answer.objects[0].propSet}
 
+    def end(self) -> None:
+        """Stop following, for good, before the session is closed."""
+        self._ending = True
+        thread, collector = self._thread, self._collector
+        if collector is not None:
+            with contextlib.suppress(*faults.TRANSPORT):
+                collector.CancelWaitForUpdates()
+        if thread is not None:
+            thread.join(_FAREWELL)
+
+    def _watch(self) -> None:
+        try:
+            self._run()
+        except Exception as error:
+            self._surface(Unexpected(f"following {self.session.endpoint} failed: {error!r}"))
+            raise
+        finally:
+            self.session.drop()
+
     def _run(self) -> None:
         """Follow until that fails for good, then leave the error for the next who asks."""
         failures = 0
@@ -137,7 +180,7 @@ class Watch:
                 self._follow()
             except Transient as error:
                 known = self._forget()
-                if self.session.closed:
+                if self._ending or self.session.closed:
                     return
                 failures = 1 if known and time.monotonic() - started > LONGEST_WAIT else failures + 1
                 if (not known and failures == 1) or failures > len(BACK_OFF):
@@ -166,7 +209,7 @@ class Watch:
     def _follow(self) -> None:
         """Read everything, then follow the updates until the session or the connection is lost."""
         session = self.session
-        with self._collector() as collector:
+        with self._filtered() as collector:
             login = session.logins
             version = ""
             pending: list[Any] = []
@@ -198,7 +241,7 @@ class Watch:
         self.news.spread()
 
     @contextlib.contextmanager
-    def _collector(self) -> Iterator[vmodl.query.PropertyCollector]:
+    def _filtered(self) -> Iterator[vmodl.query.PropertyCollector]:
         """A collector of our own with the one filter; both are given back where the connection still stands."""
         session = self.session
         content = session.content
@@ -213,9 +256,11 @@ class Watch:
             return collector, view
 
         collector, view = session.read("preparing to follow its inventory", prepare)
+        self._collector = collector
         try:
             yield collector
         finally:
+            self._collector = None
             with contextlib.suppress(*faults.TRANSPORT, MigrationError):
                 collector.DestroyPropertyCollector()
                 view.DestroyView()

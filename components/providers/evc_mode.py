@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from components.providers import access, runtime
+from components.providers import access, runtime, verdict
 from migration.errors import Blocked
 from vsphere import evc
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
 
     from components.settings import Target
+    from migration.model import Concern
 
 
 class EvcModeProvider(ResourceProvider):
@@ -28,8 +29,13 @@ class EvcModeProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """In a preview, say what the mode would be."""
-        if news.pop("preview", False):
-            runtime.current_call().say(_foreseen(news["cluster"], news["mode"]))
+        expected = int(news.pop("preview", 0))
+        if expected:
+            call = runtime.current_call()
+            said, concerns = _foreseen(news["cluster"], news["mode"])
+            if said:
+                call.say(said)
+            verdict.show(call, "EVC", concerns, expected)
         return CheckResult(news, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -51,7 +57,7 @@ class EvcModeProvider(ResourceProvider):
 
     def delete(self, id_: str, _props: dict[str, Any]) -> None:
         """Forget the mode; it stays in force."""
-        runtime.current_call().say(f"{id_}: its EVC mode stays as it is")
+        runtime.current_call().say(f"{id_}: its EVC mode is left as it is")
 
 
 class EvcMode(Resource, module="esxodus", name="EvcMode"):
@@ -59,20 +65,25 @@ class EvcMode(Resource, module="esxodus", name="EvcMode"):
 
     inForce: pulumi.Output[str]  # noqa: N815 - as it is called in the state
 
-    def __init__(self, name: str, target: Target, preview: bool, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the mode of the target's cluster. `preview`: nothing will be done, so say what would be."""
+    def __init__(self, name: str, target: Target, preview: int, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the mode of the target's cluster. `preview`: as for a VM."""
         inputs = {"cluster": target.cluster.name, "mode": target.cluster.evc, "preview": preview}
         super().__init__(EvcModeProvider(), name, {"inForce": None, **inputs}, opts)
 
 
-def _foreseen(cluster: str, mode: str) -> str:
+def _foreseen(cluster: str, mode: str) -> tuple[str, tuple[Concern, ...]]:
+    """Return what a preview says of the mode, nothing where it is in force, and what blocks it."""
     try:
         state = evc.read(access.site("target"), cluster)
+    except Blocked:  # the cluster is not built yet
+        return f"EVC {mode}: settled once the hosts have joined {cluster}", ()
+    if not state.hosts:
+        return f"EVC {mode}: settled once the hosts have joined {cluster}", ()
+    try:
         wanted = evc.wanted(state, mode)
-    except Blocked:  # not built yet
-        return f"EVC {mode}: settled once the hosts have joined {cluster}"
-    now = state.current or "off"
-    return f"EVC {now}: as wanted" if state.current == wanted else f"EVC {now} → {wanted}"
+    except Blocked as error:
+        return f"EVC {mode}: stopped", error.concerns
+    return (f"EVC {state.current or 'off'} → {wanted}" if state.current != wanted else ""), ()
 
 
 def _set(cluster: str, mode: str) -> str:

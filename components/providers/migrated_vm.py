@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -17,16 +16,16 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.providers import access, runtime
+from components.providers import access, runtime, verdict
 from components.providers.vm_inputs import inputs_of, spec_of
 from migration import concerns, converge, decide, declared, plan
 from migration.errors import MigrationError
-from migration.model import Done, Severity
+from migration.model import Done
 
 if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
 
-    from migration.model import Observation, Vm, VmSpec
+    from migration.model import Observation, VmSpec
 
 
 class MigratedVmProvider(ResourceProvider):
@@ -40,21 +39,17 @@ class MigratedVmProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """In a preview, say what would be done and what stands in the way; what blocks fails the preview."""
-        preview = news.pop("preview", False)
-        if not preview:
-            return CheckResult(news, [])
-        call = runtime.current_call()
-        spec = spec_of(news)
-        seen, _ = access.sites().observe(spec.identity)
-        seen = declared.as_declared(spec, seen)
-        foreseen = plan.plan(spec, seen)
-        found = {str(concern): concern for concern in (*concerns.concerns(spec, seen), *foreseen.stop)}
-        blocking = [concern for concern in found.values() if concern.severity is Severity.BLOCKS]
-        for concern in found.values():
-            if concern.severity is Severity.WARNS:
-                call.say(str(concern), warning=True)
-        call.say(f"{spec.identity.name}  {foreseen}")
-        return CheckResult(news, [CheckFailure("vm", str(concern)) for concern in blocking])
+        expected = int(news.pop("preview", 0))
+        if expected:
+            call = runtime.current_call()
+            spec = spec_of(news)
+            seen, _ = access.sites().observe(spec.identity)
+            seen = declared.as_declared(spec, seen)
+            foreseen = plan.plan(spec, seen)
+            if foreseen.steps:
+                call.say(f"{spec.identity.name}  {foreseen}")
+            verdict.show(call, news["vm"], (*concerns.concerns(spec, seen), *foreseen.stop), expected)
+        return CheckResult(news, [])
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare the wanted stage with the observed one, so that a drift heals without a refresh."""
@@ -88,7 +83,7 @@ class MigratedVmProvider(ResourceProvider):
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Forget the VM; it stays where and as it is."""
-        runtime.current_call().say(f"{props['vm']}: forgotten by this stack; the VM stays as it is")
+        runtime.current_call().say(f"{props['vm']}: left where and as it is; this stack forgets it")
 
 
 class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
@@ -106,8 +101,8 @@ class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
             stage=self.reached, method=self.method, was=self.was, place=self.place, downtime=self.downtimeSeconds
         )
 
-    def __init__(self, name: str, spec: VmSpec, preview: bool, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the VM. `preview`: nothing will be done, so say what would be."""
+    def __init__(self, name: str, spec: VmSpec, preview: int, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the VM. `preview`: in a preview, how many resources of this module's kind are checked; else 0."""
         outputs = dict.fromkeys(("reached", "was", "place", "downtimeSeconds", "timings", "steps"))
         super().__init__(MigratedVmProvider(), name, {**outputs, **inputs_of(spec), "preview": preview}, opts)
 
@@ -122,6 +117,8 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
     sites = access.sites()
     with call.keeping(id_, outputs):
         try:
+            seen, _ = sites.observe(spec.identity)
+            outputs["method"] = plan.plan(spec, seen).method
             outcome = converge.converge(spec, sites, access.admission, call.progress, runtime.stop)
         except Exception:
             with contextlib.suppress(MigrationError):  # the first error is the one to report
@@ -131,7 +128,7 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
             raise
         outputs.update(
             reached=outcome.stage.value if outcome.stage else "",
-            place=_described(outcome.vm),
+            place=_place(sites.observe(spec.identity)[0]),
             timings={name: round(seconds, 1) for name, seconds in outcome.timings.items()},
             steps=list(outcome.steps),
         )
@@ -153,8 +150,16 @@ def _uuid(seen: Observation) -> str:
 
 
 def _place(seen: Observation) -> dict[str, Any]:
-    return _described(seen.vm) if seen.vm else {}
-
-
-def _described(vm: Vm) -> dict[str, Any]:
-    return {"site": vm.site, "host": vm.host, "datacenter": vm.datacenter, "folder": vm.folder, "pool": vm.pool}
+    """Return where the VM is, in the names of its site; nothing where it is registered nowhere or twice."""
+    vm = seen.vm
+    if vm is None:
+        return {}
+    view = seen.sites[vm.site]
+    return {
+        "site": vm.site,
+        "host": vm.host,
+        "datacenter": vm.datacenter,
+        "folder": vm.folder,
+        "pool": vm.pool,
+        "datastores": sorted(view.volume_name(volume) or volume for volume in vm.volumes),
+    }

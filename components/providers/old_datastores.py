@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -16,7 +15,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.providers import access, runtime
+from components.providers import access, runtime, verdict
 from migration.errors import Blocked, Paused, Stale
 from migration.model import Concern, Severity
 from vsphere import site_storage
@@ -45,11 +44,11 @@ class OldDatastoresProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """In a preview, look whether the source has these datastores and the new hosts can use them."""
-        failures = []
-        if news.pop("preview", False):
+        expected = int(news.pop("preview", 0))
+        if expected:
             _, concerns = _found(news["datastores"])
-            failures = [CheckFailure("datastores", str(concern)) for concern in concerns]
-        return CheckResult(news, failures)
+            verdict.show(runtime.current_call(), "the old datastores", concerns, expected)
+        return CheckResult(news, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare with what the hosts have mounted, so that a drift heals without a refresh."""
@@ -73,7 +72,7 @@ class OldDatastoresProvider(ResourceProvider):
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Forget the datastores; they stay mounted."""
-        runtime.current_call().say("the old datastores stay mounted on the new hosts")
+        runtime.current_call().say("the old datastores are left mounted on the new hosts")
 
 
 class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
@@ -86,10 +85,10 @@ class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
         name: str,
         datastores: Sequence[str],
         hosts: Sequence[str],
-        preview: bool,
+        preview: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare that each host mounts each datastore. `preview`: nothing will be done, so look what could be."""
+        """Declare that each host mounts each datastore. `preview`: as for a VM."""
         inputs = {"datastores": list(datastores), "hosts": list(hosts), "preview": preview}
         super().__init__(OldDatastoresProvider(), name, {"volumes": None, **inputs}, opts)
 

@@ -22,7 +22,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import grpc
 from google.protobuf import any_pb2
@@ -42,6 +42,9 @@ CALLS_AT_ONCE: Final = 256
 
 stop: Final = threading.Event()
 """Set once the operator asked to stop (Ctrl-C), or the engine is gone: finish at the next safe point."""
+
+Severity = Literal["info", "warning", "error"]
+_LEVELS: Final = {"info": engine_pb2.INFO, "warning": engine_pb2.WARNING, "error": engine_pb2.ERROR}
 
 _log = logging.getLogger(__name__)
 _installing = threading.Lock()
@@ -65,10 +68,10 @@ class Call:
     context: _Context | None = None
     throttle: progress.Throttle = field(default_factory=lambda: progress.Throttle(live=progress.watched()))
 
-    def say(self, message: str, *, warning: bool = False, ephemeral: bool = False) -> None:
+    def say(self, message: str, *, severity: Severity = "info", ephemeral: bool = False) -> None:
         """Show `message` at the resource; an ephemeral one is replaced by the next and leaves no trace."""
-        severity = engine_pb2.WARNING if warning else engine_pb2.INFO
-        _report(engine_pb2.LogRequest(severity=severity, message=message, urn=self.urn, ephemeral=ephemeral))
+        level = _LEVELS[severity]
+        _report(engine_pb2.LogRequest(severity=level, message=message, urn=self.urn, ephemeral=ephemeral))
 
     def progress(self, phase: str, percent: int | None) -> None:
         """Show what goes on, as often as the operator's output can bear; satisfies `migration.sites.Progress`."""
@@ -154,10 +157,12 @@ def _tried(mend: Callable[[], bool]) -> bool:
 
 def _widen() -> bool:
     """Let the pool that runs this very thread start more threads."""
-    for pool in gc.get_objects():
-        if isinstance(pool, ThreadPoolExecutor) and threading.current_thread() in pool._threads:
-            pool._max_workers = max(pool._max_workers, CALLS_AT_ONCE)
-            return True
+    for _ in range(5):
+        for pool in gc.get_objects():
+            if isinstance(pool, ThreadPoolExecutor) and threading.current_thread() in pool._threads:
+                pool._max_workers = max(pool._max_workers, CALLS_AT_ONCE)
+                return True
+        time.sleep(0.02)  # a pool lists a thread only after starting it
     return False
 
 

@@ -39,7 +39,9 @@ def site(lab: Lab, tmp_path: Path) -> Site:
 
 def seen(lab: Lab, name: str) -> list[dict[str, Any]]:
     """Return each registration of a VM, as the lab itself sees it."""
-    return [vm for site in lab.get("/state")["vcenters"].values() for vm in site["vms"] if vm["name"] == name]
+    sites = lab.get("/state")["vcenters"].values()
+    found = [vm for site in sites for vm in site["vms"].values() if vm["name"] == name]
+    return [{**vm, "networks": [nic["network"] for nic in vm["nics"]]} for vm in found]
 
 
 def one(lab: Lab, name: str) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def one(lab: Lab, name: str) -> dict[str, Any]:
     return found[0]
 
 
-SAME = ("instanceUuid", "biosUuid", "macs", "notes", "snapshots", "power", "template", "cpus", "memory")
+SAME = ("instanceUuid", "biosUuid", "macs", "notes", "snapshots", "power", "template", "cpus", "memoryMB")
 AT_HOME = (*SAME, "site", "folder", "pool", "networks", "disks", "vmx", "customAttributes", "extraConfig")
 
 

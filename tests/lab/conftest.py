@@ -63,7 +63,21 @@ def lab(start: Callable[[Path], Lab]) -> Iterator[Lab]:
 @pytest.fixture
 def built(start: Callable[[Path], Lab], tmp_path: Path) -> Iterator[Lab]:
     """The small site, and a target with hosts, networks and a new datastore as the TargetSite component makes them."""
-    scenario = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    one = start(_built(tmp_path))
+    yield one
+    assert one.get("/violations") == []
+
+
+@pytest.fixture
+def slow(start: Callable[[Path], Lab], tmp_path: Path) -> Iterator[Lab]:
+    """The same in slow motion: a copy takes seconds."""
+    one = start(_built(tmp_path, timescale=20))
+    yield one
+    assert one.get("/violations") == []
+
+
+def _built(folder: Path, **changed: Any) -> Path:
+    scenario = {**yaml.safe_load(SMALL.read_text(encoding="utf-8")), **changed}
     target = scenario["vcenters"][1]
     target["datacenters"] = [
         {
@@ -73,11 +87,9 @@ def built(start: Callable[[Path], Lab], tmp_path: Path) -> Iterator[Lab]:
         }
     ]
     scenario["arrays"][1]["luns"][0]["vmfs"] = {"name": "gold7-01", "version": 6}
-    file = tmp_path / "built.yaml"
+    file = folder / "built.yaml"
     file.write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
-    one = start(file)
-    yield one
-    assert one.get("/violations") == []
+    return file
 
 
 def endpoints(lab: Lab, **changed: str) -> dict[str, Endpoint]:

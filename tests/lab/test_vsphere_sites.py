@@ -89,7 +89,10 @@ def test_every_vm_of_the_site_as_the_scenario_describes_it(lab: Lab, opened: Ope
         assert [nic.connected for nic in found.nics] == [nic.get("connected", True) for nic in wanted["nics"]]
         assert [volumes[disk.file.volume] for disk in found.disks] == [disk["datastore"] for disk in wanted["disks"]]
         assert [disk.capacity for disk in found.disks] == [disk["size"] for disk in wanted["disks"]]
-        assert [round(disk.written) for disk in found.disks] == [disk["used"] for disk in wanted["disks"]]
+        used = zip(found.disks, wanted["disks"], strict=True)
+        assert all(
+            size["used"] <= round(disk.written) <= size["size"] for disk, size in used
+        )  # thick disks are all written
         on = not found.template and wanted.get("power", "on") in ("on", True)
         assert found.power is (Power.ON if on else Power.OFF)
         if on:
@@ -212,46 +215,46 @@ def volume(sites: VSphereSites, site: str, name: str) -> str:
 NEW_HOST = Placed(host="esx70-1.lab")
 
 
-def test_its_own_tasks_are_not_in_flight_and_those_of_others_are(built: Lab, opened: Opened) -> None:
-    ours, others = opened(built, "old-a", "old-b"), VSphereSites(endpoints(built, username="svc-migrate@vsphere.local"))
+def test_its_own_tasks_are_not_in_flight_and_those_of_others_are(slow: Lab, opened: Opened) -> None:
+    ours, others = opened(slow, "old-a", "old-b"), opened(slow)
     before, register = taken_off(ours, "app01")
     do(ours, "app01", register, NEW_HOST)
+    vm(others, "app01")
     new = volume(ours, "target", "gold7-01")
-    during: list[Any] = []
+    during: list[tuple[Any, Any]] = []
 
     def watch(text: str, percent: int | None) -> None:
-        if text.startswith("copy") and percent and len(during) < 1:
+        if text.startswith("copy") and percent:
             during.append((vm(ours, "app01").in_flight, vm(others, "app01").in_flight))
 
     ours.perform(vm(ours, "app01"), Relocate({}, (new,), 12), Placed(volume=new), watch)
     assert during, "a copy reports its progress"
-    mine, theirs = during[0]
-    assert mine is None
-    assert theirs is not None
-    assert "relocate" in theirs.name.lower()
+    assert [mine for mine, _ in during if mine] == []
+    theirs = [task for _, task in during if task]
+    assert "relocate" in theirs[0].name.lower()
     assert vm(ours, "app01").volumes == {new}
     assert before.volumes != {new}
 
 
-def test_asked_to_stop_a_copy_goes_on_and_is_found_in_flight_by_the_next_run(built: Lab, opened: Opened) -> None:
+def test_asked_to_stop_a_copy_goes_on_and_the_next_run_finds_it_in_flight(slow: Lab, opened: Opened) -> None:
     stop = threading.Event()
-    first = opened(built, "old-a", "old-b", stop=stop)
+    first = opened(slow, "old-a", "old-b", stop=stop)
     _, register = taken_off(first, "app01")
     do(first, "app01", register, NEW_HOST)
     new = volume(first, "target", "gold7-01")
-    built.post("/faults", {"vcenter": "target", "method": "RelocateVM_Task", "action": "delay", "seconds": 0.1})
     moving = vm(first, "app01")
     began: list[float] = []
 
     def ask(_: str, percent: int | None) -> None:
-        if percent is not None and not began:
+        if percent and not began:
             began.append(time.monotonic())
             stop.set()
 
     with pytest.raises(Paused, match="goes on"):
         first.perform(moving, Relocate({}, (new,), 12), Placed(volume=new), ask)
     assert time.monotonic() - began[0] < 1.2
-    second = VSphereSites(endpoints(built))
+    second = opened(slow)
+    assert vm(second, "app01").in_flight is not None
     until(second, lambda: vm(second, "app01").volumes == {new} and vm(second, "app01").in_flight is None)
 
 
@@ -362,8 +365,8 @@ def test_what_has_moved_meanwhile_is_stale(built: Lab, opened: Opened) -> None:
 @pytest.mark.parametrize(
     ("rule", "error"),
     [
-        ({"action": "fault", "fault": "TaskInProgress"}, Busy),
-        ({"action": "taskFault", "fault": "TaskInProgress"}, Busy),
+        ({"action": "fault", "fault": "ConcurrentAccess"}, Busy),
+        ({"action": "taskFault", "fault": "ConcurrentAccess"}, Busy),
         ({"action": "taskFault", "fault": "InsufficientResourcesFault", "message": "no memory left"}, Blocked),
         ({"action": "taskFault", "fault": "FileLocked"}, Blocked),
         ({"action": "expire"}, Transient),

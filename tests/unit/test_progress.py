@@ -52,10 +52,9 @@ def test_an_unforeseen_error_is_one_line_and_its_traceback_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    try:
+    with pytest.raises(ValueError, match="Expecting") as caught:
         json.loads('{"datastore"')
-    except ValueError as error:
-        message = runtime.one_message(error)
+    message = runtime.one_message(caught.value)
     assert "\n" not in message
     assert "JSONDecodeError: Expecting" in message
     kept = (tmp_path / ".build" / "esxodus-errors.log").read_text(encoding="utf-8")

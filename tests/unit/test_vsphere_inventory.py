@@ -141,6 +141,20 @@ def test_a_vm_without_configuration_is_still_a_vm() -> None:
     gone = {"config__uuid", "config__instanceUuid", "config__files__vmPathName", "config__hardware__device"}
     vm = seen(**dict.fromkeys(gone))
     assert (vm.name, vm.vmx, vm.disks, vm.reachable) == ("app01", File("", ""), (), False)
+    assert inventory(raw.machine("vm-1", "app01", **dict.fromkeys(gone))).unreadable
+
+
+def test_a_vm_that_cannot_be_read_is_still_known_by_uuid_and_file() -> None:
+    gone = {"config__instanceUuid", "config__files__vmPathName"}
+    summary = {"summary__config__instanceUuid": "uuid-9", "summary__config__vmPathName": "[old-fc-01] app01/app01.vmx"}
+    site = inventory(
+        raw.machine("vm-1", "app01", runtime__connectionState="inaccessible", **dict.fromkeys(gone), **summary)
+    )
+    (found,) = site.matching(Identity("x", "uuid-9"))
+    vm = site.vm(found)
+    assert (vm.vmx, vm.reachable) == (File("vmfs:5678-ab", "app01/app01.vmx"), False)
+    assert site.registered == {vm.vmx}
+    assert site.unreadable == ()
 
 
 def test_a_volume_is_the_same_at_every_site_whatever_its_name() -> None:

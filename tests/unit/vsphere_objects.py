@@ -126,7 +126,6 @@ def site(*more: Record, tasks: tuple[Record, ...] = ()) -> Snapshot:
     cluster = ref(vim.ClusterComputeResource, "domain-c1")
     uplinks = [vim.Tag(key="SYSTEM/DVS.UPLINKPG")]
     usual = (
-        record(vim.Folder, "group-d1", name="Datacenters"),
         record(
             vim.Datacenter, "datacenter-1", name="tokyo6", parent=ref(vim.Folder, "group-d1"),
             vmFolder=ref(vim.Folder, "group-v1"),

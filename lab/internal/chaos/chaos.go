@@ -142,9 +142,35 @@ func (r *Rules) Clear() {
 func New(name string) (types.BaseMethodFault, error) {
 	t, ok := types.TypeFunc()(name)
 	if ok {
-		if f, ok := reflect.New(t).Interface().(types.BaseMethodFault); ok {
+		v := reflect.New(t)
+		if f, ok := v.Interface().(types.BaseMethodFault); ok {
+			fill(v.Elem())
 			return f, nil
 		}
 	}
 	return nil, fmt.Errorf("fault %q is not the name of a fault of the API; write such as InvalidState or TaskInProgress", name)
+}
+
+// fill gives the mandatory references and enumerations of a fault a value: strict clients cannot read one without.
+func fill(v reflect.Value) {
+	for i := range v.NumField() {
+		f, tag := v.Field(i), v.Type().Field(i).Tag.Get("xml")
+		switch {
+		case strings.Contains(tag, "omitempty") || !f.CanSet():
+		case f.Type() == reflect.TypeFor[types.ManagedObjectReference]():
+			kind := v.Type().Field(i).Name
+			if kind != "Task" {
+				kind = "VirtualMachine"
+			}
+			f.Set(reflect.ValueOf(types.ManagedObjectReference{Type: kind, Value: strings.ToLower(kind) + "-0"}))
+		case f.Kind() == reflect.Struct:
+			fill(f)
+		case f.Kind() == reflect.String && f.Type().PkgPath() != "":
+			if m := f.MethodByName("Strings"); m.IsValid() {
+				if all := m.Call(nil)[0]; all.Len() > 0 {
+					f.SetString(all.Index(0).String())
+				}
+			}
+		}
+	}
 }

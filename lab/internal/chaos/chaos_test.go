@@ -3,6 +3,8 @@ package chaos
 import (
 	"strings"
 	"testing"
+
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 func TestSkipAndCount(t *testing.T) {
@@ -60,5 +62,16 @@ func TestMistakes(t *testing.T) {
 		if _, err := NewRules().Add(rule); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", rule, err, want)
 		}
+	}
+}
+
+func TestFaultsAreComplete(t *testing.T) {
+	f, err := New("TaskInProgress")
+	if x, ok := f.(*types.TaskInProgress); err != nil || !ok || x.Task.Type != "Task" || x.Task.Value == "" {
+		t.Errorf("%+v %v", f, err)
+	}
+	f, err = New("InvalidPowerState")
+	if x, ok := f.(*types.InvalidPowerState); err != nil || !ok || x.ExistingState == "" {
+		t.Errorf("%+v %v", f, err)
 	}
 }

@@ -31,9 +31,10 @@ func (vc *VC) newCluster(f *simulator.Folder, name string, spec *types.ClusterCo
 	}
 	c.ConfigurationEx = vc.clusterDefaults()
 	c.Configuration = types.ClusterConfigInfo{} // deprecated; configurationEx is what counts
+	vc.Map().NewEntity(c)
+	pool := vc.newPool(c, "Resources", c.Self) // a cluster without one would be too strange for the simulator's views
+	c.ResourcePool = pointer(pool.Self)
 	vc.insert(f, c)
-	pool := vc.newPool(c, "Resources", c.Self)
-	vc.read(c, func() { c.ResourcePool = &pool.Self })
 	vc.configureCluster(c, spec)
 	return c
 }
@@ -182,7 +183,7 @@ func (o *cluster) ReconfigureComputeResourceTask(req *types.ReconfigureComputeRe
 			return nil, problem
 		}
 		if !req.Modify {
-			vc.update(c, types.PropertyChange{Name: "configurationEx", Val: vc.clusterDefaults()})
+			vc.set(c, types.PropertyChange{Name: "configurationEx", Val: vc.clusterDefaults()})
 		}
 		return nil, o.reconfigure(c, req, spec)
 	})

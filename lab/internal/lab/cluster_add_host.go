@@ -83,7 +83,7 @@ func (o *cluster) AddHostTask(req *types.AddHost_Task) soap.HasFault {
 		defer vc.site.mu.Unlock()
 		h := vc.joinCluster(s, c, req.AsConnected)
 		if req.Spec.LockdownMode != "" {
-			vc.update(h, types.PropertyChange{Name: "config.lockdownMode", Val: req.Spec.LockdownMode})
+			vc.set(h, types.PropertyChange{Name: "config.lockdownMode", Val: req.Spec.LockdownMode})
 		}
 		return h.Self, nil
 	})
@@ -138,11 +138,12 @@ func (vc *VC) joinFolder(s *server, f *simulator.Folder, connected bool) *mo.Com
 	}
 	cr.Name = s.spec.Name
 	cr.EnvironmentBrowser = vc.newBrowser()
-	vc.insert(f, cr)
+	vc.Map().NewEntity(cr)
 	pool := vc.newPool(cr, "Resources", cr.Self)
-	vc.read(cr, func() { cr.ResourcePool = &pool.Self })
+	cr.ResourcePool = pointer(pool.Self)
+	vc.insert(f, cr)
 	h := vc.newHost(s, cr, connected)
-	vc.update(cr, types.PropertyChange{Name: "host", Val: []types.ManagedObjectReference{h.Self}})
+	vc.set(cr, types.PropertyChange{Name: "host", Val: []types.ManagedObjectReference{h.Self}})
 	vc.syncStorage(h)
 	vc.syncNetwork(h)
 	vc.syncVnics(h)

@@ -19,7 +19,7 @@ func installDVPortgroup(vc *VC) {
 }
 
 // newPortgroup makes a port group of a switch.
-func (vc *VC) newPortgroup(s *simulator.DistributedVirtualSwitch, spec *types.DVPortgroupConfigSpec, uplink bool) *simulator.DistributedVirtualPortgroup {
+func (vc *VC) newPortgroup(s *distributedSwitch, spec *types.DVPortgroupConfigSpec, uplink bool) *simulator.DistributedVirtualPortgroup {
 	pg := &simulator.DistributedVirtualPortgroup{}
 	pg.Name, pg.ManagedEntity.Name = spec.Name, spec.Name
 	vc.insert(vc.parent(s), pg)
@@ -37,7 +37,7 @@ func (vc *VC) newPortgroup(s *simulator.DistributedVirtualSwitch, spec *types.DV
 		Uplink: types.NewBool(uplink),
 	}
 	self := pg.Self
-	vc.update(pg, types.PropertyChange{Name: "key", Val: pg.Key}, types.PropertyChange{Name: "config", Val: cfg},
+	vc.set(pg, types.PropertyChange{Name: "key", Val: pg.Key}, types.PropertyChange{Name: "config", Val: cfg},
 		types.PropertyChange{Name: "summary", Val: &types.NetworkSummary{Network: &self, Name: spec.Name, Accessible: true}})
 	vc.configurePortgroup(s, pg, spec)
 	var refs []types.ManagedObjectReference
@@ -45,12 +45,12 @@ func (vc *VC) newPortgroup(s *simulator.DistributedVirtualSwitch, spec *types.DV
 	vc.read(s, func() {
 		refs, names = with(s.Portgroup, pg.Self), append(slices.Clone(s.Summary.PortgroupName), spec.Name)
 	})
-	vc.updateDVS(s, types.PropertyChange{Name: "portgroup", Val: refs}, types.PropertyChange{Name: "summary.portgroupName", Val: names})
+	vc.set(s, types.PropertyChange{Name: "portgroup", Val: refs}, types.PropertyChange{Name: "summary.portgroupName", Val: names})
 	return pg
 }
 
 // configurePortgroup merges a spec into a port group. What the spec leaves out is inherited from the switch.
-func (vc *VC) configurePortgroup(s *simulator.DistributedVirtualSwitch, pg *simulator.DistributedVirtualPortgroup, spec *types.DVPortgroupConfigSpec) {
+func (vc *VC) configurePortgroup(s *distributedSwitch, pg *simulator.DistributedVirtualPortgroup, spec *types.DVPortgroupConfigSpec) {
 	dvsCfg := vc.dvsConfig(s)
 	var cfg types.DVPortgroupConfigInfo
 	vc.read(pg, func() { cfg = pg.Config })
@@ -88,12 +88,12 @@ func (vc *VC) configurePortgroup(s *simulator.DistributedVirtualSwitch, pg *simu
 		ports = append(ports, strconv.Itoa(int(i)))
 	}
 	self := pg.Self
-	vc.update(pg, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "portKeys", Val: ports}, types.PropertyChange{Name: "name", Val: cfg.Name},
+	vc.set(pg, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "portKeys", Val: ports}, types.PropertyChange{Name: "name", Val: cfg.Name},
 		types.PropertyChange{Name: "summary", Val: &types.NetworkSummary{Network: &self, Name: cfg.Name, Accessible: true}})
 	vc.read(pg, func() { pg.Name, pg.ManagedEntity.Name = cfg.Name, cfg.Name })
 }
 
-func (vc *VC) addPortgroups(s *simulator.DistributedVirtualSwitch, specs []types.DVPortgroupConfigSpec) (*simulator.DistributedVirtualPortgroup, types.BaseMethodFault) {
+func (vc *VC) addPortgroups(s *distributedSwitch, specs []types.DVPortgroupConfigSpec) (*simulator.DistributedVirtualPortgroup, types.BaseMethodFault) {
 	for i := range specs {
 		if specs[i].Name == "" {
 			return nil, &types.InvalidArgument{InvalidProperty: "spec.name"}
@@ -115,7 +115,7 @@ func (vc *VC) addPortgroups(s *simulator.DistributedVirtualSwitch, specs []types
 // CreateDVPortgroupTask makes one port group and returns it.
 func (o *dvs) CreateDVPortgroupTask(req *types.CreateDVPortgroup_Task) soap.HasFault {
 	body := &methods.CreateDVPortgroup_TaskBody{}
-	ref, refused := o.run(req.This, "DistributedVirtualSwitch.createPortgroup", func(s *simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault) {
+	ref, refused := o.run(req.This, "DistributedVirtualSwitch.createPortgroup", func(s *distributedSwitch) (types.AnyType, types.BaseMethodFault) {
 		pg, problem := o.vc.addPortgroups(s, []types.DVPortgroupConfigSpec{req.Spec})
 		if problem != nil {
 			return nil, problem
@@ -131,7 +131,7 @@ func (o *dvs) CreateDVPortgroupTask(req *types.CreateDVPortgroup_Task) soap.HasF
 // AddDVPortgroupTask makes several port groups and returns nothing.
 func (o *dvs) AddDVPortgroupTask(req *types.AddDVPortgroup_Task) soap.HasFault {
 	body := &methods.AddDVPortgroup_TaskBody{}
-	ref, refused := o.run(req.This, "DistributedVirtualSwitch.addPortgroups", func(s *simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault) {
+	ref, refused := o.run(req.This, "DistributedVirtualSwitch.addPortgroups", func(s *distributedSwitch) (types.AnyType, types.BaseMethodFault) {
 		_, problem := o.vc.addPortgroups(s, req.Spec)
 		return nil, problem
 	})
@@ -141,14 +141,14 @@ func (o *dvs) AddDVPortgroupTask(req *types.AddDVPortgroup_Task) soap.HasFault {
 	return body
 }
 
-func (o *dvPortgroup) run(ref types.ManagedObjectReference, id string, f func(*simulator.DistributedVirtualPortgroup, *simulator.DistributedVirtualSwitch) types.BaseMethodFault) (types.ManagedObjectReference, *soap.Fault) {
+func (o *dvPortgroup) run(ref types.ManagedObjectReference, id string, f func(*simulator.DistributedVirtualPortgroup, *distributedSwitch) types.BaseMethodFault) (types.ManagedObjectReference, *soap.Fault) {
 	pg, ok := get[*simulator.DistributedVirtualPortgroup](o.vc, ref)
 	if !ok {
 		return ref, fault(&types.ManagedObjectNotFound{Obj: ref})
 	}
 	var up types.ManagedObjectReference
 	o.vc.read(pg, func() { up = *pg.Config.DistributedVirtualSwitch })
-	s, ok := get[*simulator.DistributedVirtualSwitch](o.vc, up)
+	s, ok := get[*distributedSwitch](o.vc, up)
 	if !ok {
 		return ref, fault(&types.ManagedObjectNotFound{Obj: up})
 	}
@@ -161,7 +161,7 @@ func (o *dvPortgroup) run(ref types.ManagedObjectReference, id string, f func(*s
 }
 
 // reconfigure changes a port group; its name, too.
-func (o *dvPortgroup) reconfigure(pg *simulator.DistributedVirtualPortgroup, s *simulator.DistributedVirtualSwitch, spec *types.DVPortgroupConfigSpec) types.BaseMethodFault {
+func (o *dvPortgroup) reconfigure(pg *simulator.DistributedVirtualPortgroup, s *distributedSwitch, spec *types.DVPortgroupConfigSpec) types.BaseMethodFault {
 	vc := o.vc
 	var version, old string
 	vc.read(pg, func() { version, old = pg.Config.ConfigVersion, pg.Config.Name })
@@ -178,7 +178,7 @@ func (o *dvPortgroup) reconfigure(pg *simulator.DistributedVirtualPortgroup, s *
 	for _, x := range vc.portgroupsOf(s) {
 		names = append(names, vc.nameOf(x))
 	}
-	vc.updateDVS(s, types.PropertyChange{Name: "summary.portgroupName", Val: names})
+	vc.set(s, types.PropertyChange{Name: "summary.portgroupName", Val: names})
 	cfg := vc.dvsConfig(s)
 	vc.publishDVS(s, &cfg)
 	return nil
@@ -187,7 +187,7 @@ func (o *dvPortgroup) reconfigure(pg *simulator.DistributedVirtualPortgroup, s *
 // ReconfigureDVPortgroupTask changes a port group.
 func (o *dvPortgroup) ReconfigureDVPortgroupTask(req *types.ReconfigureDVPortgroup_Task) soap.HasFault {
 	body := &methods.ReconfigureDVPortgroup_TaskBody{}
-	ref, refused := o.run(req.This, "dvs.DistributedVirtualPortgroup.reconfigure", func(pg *simulator.DistributedVirtualPortgroup, s *simulator.DistributedVirtualSwitch) types.BaseMethodFault {
+	ref, refused := o.run(req.This, "dvs.DistributedVirtualPortgroup.reconfigure", func(pg *simulator.DistributedVirtualPortgroup, s *distributedSwitch) types.BaseMethodFault {
 		return o.reconfigure(pg, s, &req.Spec)
 	})
 	if body.Fault_ = refused; refused == nil {
@@ -199,7 +199,7 @@ func (o *dvPortgroup) ReconfigureDVPortgroupTask(req *types.ReconfigureDVPortgro
 // RenameTask renames a port group.
 func (o *dvPortgroup) RenameTask(req *types.Rename_Task) soap.HasFault {
 	body := &methods.Rename_TaskBody{}
-	ref, refused := o.run(req.This, "dvs.DistributedVirtualPortgroup.rename", func(pg *simulator.DistributedVirtualPortgroup, s *simulator.DistributedVirtualSwitch) types.BaseMethodFault {
+	ref, refused := o.run(req.This, "dvs.DistributedVirtualPortgroup.rename", func(pg *simulator.DistributedVirtualPortgroup, s *distributedSwitch) types.BaseMethodFault {
 		return o.reconfigure(pg, s, &types.DVPortgroupConfigSpec{Name: req.NewName})
 	})
 	if body.Fault_ = refused; refused == nil {
@@ -230,7 +230,7 @@ func (vc *VC) dvPortgroupInUse(pg *simulator.DistributedVirtualPortgroup) types.
 // DestroyTask removes a port group.
 func (o *dvPortgroup) DestroyTask(req *types.Destroy_Task) soap.HasFault {
 	body := &methods.Destroy_TaskBody{}
-	ref, refused := o.run(req.This, "dvs.DistributedVirtualPortgroup.destroy", func(pg *simulator.DistributedVirtualPortgroup, s *simulator.DistributedVirtualSwitch) types.BaseMethodFault {
+	ref, refused := o.run(req.This, "dvs.DistributedVirtualPortgroup.destroy", func(pg *simulator.DistributedVirtualPortgroup, s *distributedSwitch) types.BaseMethodFault {
 		vc := o.vc
 		if problem := vc.dvPortgroupInUse(pg); problem != nil {
 			return problem
@@ -243,13 +243,43 @@ func (o *dvPortgroup) DestroyTask(req *types.Destroy_Task) soap.HasFault {
 			names = slices.DeleteFunc(slices.Clone(s.Summary.PortgroupName), func(x string) bool { return x == name })
 		})
 		dc := vc.datacenterOf(s.Self)
-		vc.updateDVS(s, types.PropertyChange{Name: "portgroup", Val: refs}, types.PropertyChange{Name: "summary.portgroupName", Val: names})
+		vc.set(s, types.PropertyChange{Name: "portgroup", Val: refs}, types.PropertyChange{Name: "summary.portgroupName", Val: names})
 		vc.remove(pg)
 		vc.syncAllNetworks(dc)
 		return nil
 	})
 	if body.Fault_ = refused; refused == nil {
 		body.Res = &types.Destroy_TaskResponse{Returnval: ref}
+	}
+	return body
+}
+
+// FetchDVPorts lists the ports of a switch, by port group and key.
+func (o *dvs) FetchDVPorts(req *types.FetchDVPorts) soap.HasFault {
+	body := &methods.FetchDVPortsBody{}
+	s, ok := get[*distributedSwitch](o.vc, req.This)
+	if !ok {
+		body.Fault_ = fault(&types.ManagedObjectNotFound{Obj: req.This})
+		return body
+	}
+	body.Res = new(types.FetchDVPortsResponse)
+	c := req.Criteria
+	if c == nil {
+		c = &types.DistributedVirtualSwitchPortCriteria{}
+	}
+	for _, pg := range o.vc.portgroupsOf(s) {
+		if inside := c.Inside == nil || *c.Inside; len(c.PortgroupKey) > 0 && slices.Contains(c.PortgroupKey, pg.Key) != inside {
+			continue
+		}
+		o.vc.read(pg, func() {
+			for _, key := range pg.PortKeys {
+				if len(c.PortKey) == 0 || slices.Contains(c.PortKey, key) {
+					body.Res.Returnval = append(body.Res.Returnval, types.DistributedVirtualPort{
+						Key: key, DvsUuid: s.Uuid, PortgroupKey: pg.Key, Config: types.DVPortConfigInfo{Setting: pg.Config.DefaultPortConfig},
+					})
+				}
+			}
+		})
 	}
 	return body
 }

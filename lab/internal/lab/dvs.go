@@ -15,9 +15,14 @@ import (
 	"esxodus/lab/internal/scenario"
 )
 
-// dvsType is what a real vCenter calls its distributed switches. The object is the simulator's DistributedVirtualSwitch, since it
-// asserts that type in many places.
+// dvsType is what a real vCenter calls its distributed switches.
 const dvsType = "VmwareDistributedVirtualSwitch"
+
+// distributedSwitch is a distributed switch. The simulator's own is of another type, whose properties it cannot change under this
+// name.
+type distributedSwitch struct {
+	mo.VmwareDistributedVirtualSwitch
+}
 
 // dvsVersions are the versions of distributed switches, by the oldest ESXi that can be a member.
 var dvsVersions = []string{"5.0.0", "5.1.0", "5.5.0", "6.0.0", "6.5.0", "6.6.0", "7.0.0", "7.0.2", "7.0.3", "8.0.0"}
@@ -27,23 +32,12 @@ type dvs struct{ shadow }
 
 func installDVS(vc *VC) {
 	vc.redirect(dvsType, &dvs{vc.shadow("DistributedVirtualSwitch")},
-		"ReconfigureDvs_Task", "EnableNetworkResourceManagement", "CreateDVPortgroup_Task", "AddDVPortgroup_Task", "Destroy_Task", "Rename_Task")
+		"ReconfigureDvs_Task", "EnableNetworkResourceManagement", "CreateDVPortgroup_Task", "AddDVPortgroup_Task", "FetchDVPorts", "Destroy_Task", "Rename_Task")
 	vc.redirect("DistributedVirtualSwitchManager", &dvsManager{vc.shadow("DistributedVirtualSwitchManager")}, "QueryDvsByUuid", "DVSManagerLookupDvPortGroup")
 }
 
-// updateDVS applies property changes to a switch. The simulator looks fields up by the name of the reference's type, which is not
-// that of its struct: the changes are made to a struct of that type and copied back.
-func (vc *VC) updateDVS(s *simulator.DistributedVirtualSwitch, changes ...types.PropertyChange) {
-	ctx := vc.newCtx()
-	ctx.WithLock(s, func() {
-		v := &mo.VmwareDistributedVirtualSwitch{DistributedVirtualSwitch: s.DistributedVirtualSwitch}
-		ctx.Update(v, changes)
-		s.DistributedVirtualSwitch = v.DistributedVirtualSwitch
-	})
-}
-
 // dvsConfig returns a copy of a switch's configuration, free to be changed.
-func (vc *VC) dvsConfig(s *simulator.DistributedVirtualSwitch) (c types.VMwareDVSConfigInfo) {
+func (vc *VC) dvsConfig(s *distributedSwitch) (c types.VMwareDVSConfigInfo) {
 	vc.read(s, func() { c = *s.Config.(*types.VMwareDVSConfigInfo) })
 	c.Host = slices.Clone(c.Host)
 	return c
@@ -71,7 +65,7 @@ func (o *folder) CreateDVSTask(req *types.CreateDVS_Task) soap.HasFault {
 	return body
 }
 
-func (vc *VC) newDVS(f *simulator.Folder, create *types.DVSCreateSpec) (*simulator.DistributedVirtualSwitch, types.BaseMethodFault) {
+func (vc *VC) newDVS(f *simulator.Folder, create *types.DVSCreateSpec) (*distributedSwitch, types.BaseMethodFault) {
 	spec := vmwareSpec(create.ConfigSpec)
 	if spec.Name == "" {
 		return nil, &types.InvalidArgument{InvalidProperty: "spec.configSpec.name"}
@@ -83,7 +77,7 @@ func (vc *VC) newDVS(f *simulator.Folder, create *types.DVSCreateSpec) (*simulat
 	if problem != nil {
 		return nil, problem
 	}
-	s := &simulator.DistributedVirtualSwitch{}
+	s := &distributedSwitch{}
 	s.Self.Type = dvsType
 	s.Name, s.ManagedEntity.Name = spec.Name, spec.Name
 	id := strings.Split(vc.lab.ID.UUID("dvs", vc.Spec.Name, spec.Name, fmt.Sprint(vc.lab.formats.Add(1))), "-")
@@ -114,7 +108,7 @@ func (vc *VC) newDVS(f *simulator.Folder, create *types.DVSCreateSpec) (*simulat
 		}},
 	}, true)
 	cfg.UplinkPortgroup = []types.ManagedObjectReference{uplink.Self}
-	vc.updateDVS(s, types.PropertyChange{Name: "config", Val: &cfg})
+	vc.set(s, types.PropertyChange{Name: "config", Val: &cfg})
 	spec.ConfigVersion = ""
 	if problem := vc.configureDVS(s, spec); problem != nil {
 		vc.destroyDVS(s)
@@ -177,7 +171,7 @@ func uplinkNames(p types.BaseDVSUplinkPortPolicy, present []string) []string {
 }
 
 // configureDVS merges a spec into a switch. A version of the configuration that is not the present one is refused.
-func (vc *VC) configureDVS(s *simulator.DistributedVirtualSwitch, spec *types.VMwareDVSConfigSpec) types.BaseMethodFault {
+func (vc *VC) configureDVS(s *distributedSwitch, spec *types.VMwareDVSConfigSpec) types.BaseMethodFault {
 	cfg := vc.dvsConfig(s)
 	if spec.ConfigVersion != "" && spec.ConfigVersion != cfg.ConfigVersion {
 		return because(new(types.ConcurrentAccess), "The switch has been changed meanwhile: its configuration is version %s, not %s.", cfg.ConfigVersion, spec.ConfigVersion)
@@ -233,7 +227,7 @@ func either(a, b string) string {
 	return b
 }
 
-func (vc *VC) publishDVS(s *simulator.DistributedVirtualSwitch, cfg *types.VMwareDVSConfigInfo) {
+func (vc *VC) publishDVS(s *distributedSwitch, cfg *types.VMwareDVSConfigInfo) {
 	var members []types.ManagedObjectReference
 	runtime := &types.DVSRuntimeInfo{}
 	for _, m := range cfg.Host {
@@ -248,12 +242,12 @@ func (vc *VC) publishDVS(s *simulator.DistributedVirtualSwitch, cfg *types.VMwar
 		vc.read(pg, func() { summary.NumPorts += pg.Config.NumPorts })
 	}
 	cfg.NumPorts = summary.NumPorts
-	vc.updateDVS(s, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "summary", Val: summary},
+	vc.set(s, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "summary", Val: summary},
 		types.PropertyChange{Name: "runtime", Val: runtime}, types.PropertyChange{Name: "name", Val: cfg.Name})
 	vc.read(s, func() { s.Name, s.ManagedEntity.Name = cfg.Name, cfg.Name })
 }
 
-func (vc *VC) portgroupsOf(s *simulator.DistributedVirtualSwitch) []*simulator.DistributedVirtualPortgroup {
+func (vc *VC) portgroupsOf(s *distributedSwitch) []*simulator.DistributedVirtualPortgroup {
 	var refs []types.ManagedObjectReference
 	vc.read(s, func() { refs = s.Portgroup })
 	var out []*simulator.DistributedVirtualPortgroup
@@ -265,8 +259,8 @@ func (vc *VC) portgroupsOf(s *simulator.DistributedVirtualSwitch) []*simulator.D
 	return out
 }
 
-func (o *dvs) run(ref types.ManagedObjectReference, id string, f func(*simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault)) (types.ManagedObjectReference, *soap.Fault) {
-	s, ok := get[*simulator.DistributedVirtualSwitch](o.vc, ref)
+func (o *dvs) run(ref types.ManagedObjectReference, id string, f func(*distributedSwitch) (types.AnyType, types.BaseMethodFault)) (types.ManagedObjectReference, *soap.Fault) {
+	s, ok := get[*distributedSwitch](o.vc, ref)
 	if !ok {
 		return ref, fault(&types.ManagedObjectNotFound{Obj: ref})
 	}
@@ -281,7 +275,7 @@ func (o *dvs) run(ref types.ManagedObjectReference, id string, f func(*simulator
 // ReconfigureDvsTask changes a switch, its members among it.
 func (o *dvs) ReconfigureDvsTask(req *types.ReconfigureDvs_Task) soap.HasFault {
 	body := &methods.ReconfigureDvs_TaskBody{}
-	ref, refused := o.run(req.This, "DistributedVirtualSwitch.reconfigure", func(s *simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault) {
+	ref, refused := o.run(req.This, "DistributedVirtualSwitch.reconfigure", func(s *distributedSwitch) (types.AnyType, types.BaseMethodFault) {
 		return nil, o.vc.configureDVS(s, vmwareSpec(req.Spec))
 	})
 	if body.Fault_ = refused; refused == nil {
@@ -293,7 +287,7 @@ func (o *dvs) ReconfigureDvsTask(req *types.ReconfigureDvs_Task) soap.HasFault {
 // RenameTask changes the name of a switch.
 func (o *dvs) RenameTask(req *types.Rename_Task) soap.HasFault {
 	body := &methods.Rename_TaskBody{}
-	ref, refused := o.run(req.This, "DistributedVirtualSwitch.rename", func(s *simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault) {
+	ref, refused := o.run(req.This, "DistributedVirtualSwitch.rename", func(s *distributedSwitch) (types.AnyType, types.BaseMethodFault) {
 		return nil, o.vc.configureDVS(s, &types.VMwareDVSConfigSpec{DVSConfigSpec: types.DVSConfigSpec{Name: req.NewName}})
 	})
 	if body.Fault_ = refused; refused == nil {
@@ -305,7 +299,7 @@ func (o *dvs) RenameTask(req *types.Rename_Task) soap.HasFault {
 // EnableNetworkResourceManagement switches Network I/O Control on or off.
 func (o *dvs) EnableNetworkResourceManagement(req *types.EnableNetworkResourceManagement) soap.HasFault {
 	body := &methods.EnableNetworkResourceManagementBody{}
-	s, ok := get[*simulator.DistributedVirtualSwitch](o.vc, req.This)
+	s, ok := get[*distributedSwitch](o.vc, req.This)
 	if !ok {
 		body.Fault_ = fault(&types.ManagedObjectNotFound{Obj: req.This})
 		return body
@@ -320,7 +314,7 @@ func (o *dvs) EnableNetworkResourceManagement(req *types.EnableNetworkResourceMa
 // DestroyTask removes a switch with its port groups; one that virtual machines or VMkernel adapters are connected to is refused.
 func (o *dvs) DestroyTask(req *types.Destroy_Task) soap.HasFault {
 	body := &methods.Destroy_TaskBody{}
-	ref, refused := o.run(req.This, "DistributedVirtualSwitch.destroy", func(s *simulator.DistributedVirtualSwitch) (types.AnyType, types.BaseMethodFault) {
+	ref, refused := o.run(req.This, "DistributedVirtualSwitch.destroy", func(s *distributedSwitch) (types.AnyType, types.BaseMethodFault) {
 		for _, pg := range o.vc.portgroupsOf(s) {
 			if problem := o.vc.dvPortgroupInUse(pg); problem != nil {
 				return nil, problem
@@ -335,7 +329,7 @@ func (o *dvs) DestroyTask(req *types.Destroy_Task) soap.HasFault {
 	return body
 }
 
-func (vc *VC) destroyDVS(s *simulator.DistributedVirtualSwitch) {
+func (vc *VC) destroyDVS(s *distributedSwitch) {
 	cfg := vc.dvsConfig(s)
 	var gone []types.DistributedVirtualSwitchHostMemberConfigSpec
 	for _, m := range cfg.Host {
@@ -364,8 +358,8 @@ func (o *dvsManager) QueryDvsByUuid(req *types.QueryDvsByUuid) soap.HasFault {
 	return body
 }
 
-func (vc *VC) dvsByUUID(uuid string) *simulator.DistributedVirtualSwitch {
-	for _, s := range all[*simulator.DistributedVirtualSwitch](vc, dvsType) {
+func (vc *VC) dvsByUUID(uuid string) *distributedSwitch {
+	for _, s := range all[*distributedSwitch](vc, dvsType) {
 		if s.Uuid == uuid {
 			return s
 		}

@@ -12,7 +12,7 @@ import (
 
 // configureMembers adds, changes and removes hosts of a switch. cfg is changed; a host that is refused stops everything, with the
 // bulk fault of vSphere that names it.
-func (vc *VC) configureMembers(s *simulator.DistributedVirtualSwitch, cfg *types.VMwareDVSConfigInfo, specs []types.DistributedVirtualSwitchHostMemberConfigSpec) types.BaseMethodFault {
+func (vc *VC) configureMembers(s *distributedSwitch, cfg *types.VMwareDVSConfigInfo, specs []types.DistributedVirtualSwitchHostMemberConfigSpec) types.BaseMethodFault {
 	var dc *simulator.Datacenter
 	for _, spec := range specs {
 		h, ok := get[*simulator.HostSystem](vc, spec.Host)
@@ -34,7 +34,7 @@ func (vc *VC) configureMembers(s *simulator.DistributedVirtualSwitch, cfg *types
 	return nil
 }
 
-func (vc *VC) configureMember(s *simulator.DistributedVirtualSwitch, cfg *types.VMwareDVSConfigInfo, h *simulator.HostSystem, spec *types.DistributedVirtualSwitchHostMemberConfigSpec, here bool) types.BaseMethodFault {
+func (vc *VC) configureMember(s *distributedSwitch, cfg *types.VMwareDVSConfigInfo, h *simulator.HostSystem, spec *types.DistributedVirtualSwitchHostMemberConfigSpec, here bool) types.BaseMethodFault {
 	i := slices.IndexFunc(cfg.Host, func(m types.DistributedVirtualSwitchHostMember) bool { return *m.Config.Host == h.Self })
 	op := types.ConfigSpecOperation(spec.Operation)
 	switch {
@@ -102,7 +102,7 @@ func (vc *VC) configureMember(s *simulator.DistributedVirtualSwitch, cfg *types.
 
 // setProxy writes a host's side of the switch, or removes it. Afterwards publishDVS makes the membership known; the host's list of
 // networks follows from both.
-func (vc *VC) setProxy(s *simulator.DistributedVirtualSwitch, cfg *types.VMwareDVSConfigInfo, h *simulator.HostSystem, backing *types.DistributedVirtualSwitchHostMemberPnicBacking) types.BaseMethodFault {
+func (vc *VC) setProxy(s *distributedSwitch, cfg *types.VMwareDVSConfigInfo, h *simulator.HostSystem, backing *types.DistributedVirtualSwitchHostMemberPnicBacking) types.BaseMethodFault {
 	problem := vc.editNetwork(h, func(n *types.HostNetworkInfo) types.BaseMethodFault {
 		rest := slices.DeleteFunc(n.ProxySwitch, func(p types.HostProxySwitch) bool { return p.DvsUuid == s.Uuid })
 		if backing == nil {
@@ -134,7 +134,7 @@ func (vc *VC) setProxy(s *simulator.DistributedVirtualSwitch, cfg *types.VMwareD
 	if backing != nil {
 		members = append(members, h.Self)
 	}
-	vc.updateDVS(s, types.PropertyChange{Name: "summary.hostMember", Val: members})
+	vc.set(s, types.PropertyChange{Name: "summary.hostMember", Val: members})
 	vc.site.mu.Lock()
 	defer vc.site.mu.Unlock()
 	vc.syncNetwork(h)
@@ -142,7 +142,7 @@ func (vc *VC) setProxy(s *simulator.DistributedVirtualSwitch, cfg *types.VMwareD
 }
 
 // memberInUse refuses to take a host from a switch that machines on it, or its own adapters, are connected to.
-func (vc *VC) memberInUse(s *simulator.DistributedVirtualSwitch, h *simulator.HostSystem) types.BaseMethodFault {
+func (vc *VC) memberInUse(s *distributedSwitch, h *simulator.HostSystem) types.BaseMethodFault {
 	var groups []types.ManagedObjectReference
 	vc.read(s, func() { groups = s.Portgroup })
 	for _, vm := range vc.machinesOn(h) {
@@ -166,7 +166,7 @@ func (vc *VC) memberInUse(s *simulator.DistributedVirtualSwitch, h *simulator.Ho
 
 // leaveSwitches takes a host that is removed from the inventory out of its distributed switches.
 func (vc *VC) leaveSwitches(h *simulator.HostSystem) {
-	for _, s := range all[*simulator.DistributedVirtualSwitch](vc, dvsType) {
+	for _, s := range all[*distributedSwitch](vc, dvsType) {
 		cfg := vc.dvsConfig(s)
 		n := len(cfg.Host)
 		cfg.Host = slices.DeleteFunc(cfg.Host, func(m types.DistributedVirtualSwitchHostMember) bool { return *m.Config.Host == h.Self })

@@ -66,7 +66,7 @@ func (vc *VC) entityName(e mo.Entity) string {
 			name = x.Name
 		case *simulator.DistributedVirtualPortgroup:
 			name = x.Name
-		case *simulator.DistributedVirtualSwitch:
+		case *distributedSwitch:
 			name = x.Name
 		}
 	})

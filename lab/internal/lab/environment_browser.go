@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -74,19 +75,56 @@ func (o *browser) QueryConfigOptionDescriptor(req *types.QueryConfigOptionDescri
 }
 
 // QueryConfigTarget lists what is there to be used: processors, datastores and networks.
-func (o *browser) QueryConfigTarget(ctx *simulator.Context, req *types.QueryConfigTarget) soap.HasFault {
-	b, ok := get[*simulator.EnvironmentBrowser](o.vc, req.This)
-	if !ok {
-		return &methods.QueryConfigTargetBody{Fault_: fault(&types.ManagedObjectNotFound{Obj: req.This})}
+func (o *browser) QueryConfigTarget(req *types.QueryConfigTarget) soap.HasFault {
+	vc := o.vc
+	hosts := vc.browsed(req.This)
+	if req.Host != nil {
+		hosts = slices.DeleteFunc(hosts, func(h *simulator.HostSystem) bool { return h.Self != *req.Host })
 	}
-	answer := b.QueryConfigTarget(ctx, req)
-	if body, ok := answer.(*methods.QueryConfigTargetBody); ok && body.Res != nil && body.Res.Returnval != nil {
-		t := *body.Res.Returnval
-		t.Datastore = append([]types.VirtualMachineDatastoreInfo(nil), t.Datastore...)
-		for i := range t.Datastore {
-			t.Datastore[i].Datastore.Url = o.vc.lab.publicURL(t.Datastore[i].Datastore.Url)
+	t := &types.ConfigTarget{}
+	seen := map[types.ManagedObjectReference]bool{}
+	for _, h := range hosts {
+		var refs []types.ManagedObjectReference
+		vc.read(h, func() {
+			t.NumCpus, t.NumCpuCores = t.NumCpus+int32(h.Summary.Hardware.NumCpuPkgs), t.NumCpuCores+int32(h.Summary.Hardware.NumCpuCores)
+			t.NumNumaNodes++
+			refs = append(slices.Clone(h.Datastore), h.Network...)
+		})
+		for _, r := range refs {
+			if !seen[r] {
+				seen[r] = true
+				vc.addTarget(t, r)
+			}
 		}
-		body.Res.Returnval = &t
 	}
-	return answer
+	return &methods.QueryConfigTargetBody{Res: &types.QueryConfigTargetResponse{Returnval: t}}
+}
+
+func (vc *VC) addTarget(t *types.ConfigTarget, ref types.ManagedObjectReference) {
+	switch x := vc.Map().Get(ref).(type) {
+	case *simulator.Datastore:
+		vc.read(x, func() {
+			s := x.Summary
+			s.Url = vc.lab.publicURL(s.Url)
+			t.Datastore = append(t.Datastore, types.VirtualMachineDatastoreInfo{
+				VirtualMachineTargetInfo: types.VirtualMachineTargetInfo{Name: x.Name}, Datastore: s, Capability: x.Capability,
+				Mode: string(types.HostMountModeReadWrite), VStorageSupport: string(types.FileSystemMountInfoVStorageSupportStatusVStorageSupported),
+			})
+		})
+	case *mo.Network:
+		vc.read(x, func() {
+			t.Network = append(t.Network, types.VirtualMachineNetworkInfo{VirtualMachineTargetInfo: types.VirtualMachineTargetInfo{Name: x.Name}, Network: x.Summary})
+		})
+	case *simulator.DistributedVirtualPortgroup:
+		i := types.DistributedVirtualPortgroupInfo{Portgroup: ref, NetworkReservationSupported: types.NewBool(false)}
+		var up types.ManagedObjectReference
+		vc.read(x, func() {
+			i.PortgroupName, i.PortgroupKey, i.PortgroupType, i.UplinkPortgroup = x.Name, x.Key, x.Config.Type, isTrue(x.Config.Uplink)
+			up = *x.Config.DistributedVirtualSwitch
+		})
+		if s, ok := get[*distributedSwitch](vc, up); ok {
+			vc.read(s, func() { i.SwitchName, i.SwitchUuid = s.Name, s.Uuid })
+		}
+		t.DistributedVirtualPortgroup = append(t.DistributedVirtualPortgroup, i)
+	}
 }

@@ -100,7 +100,7 @@ func (r *running) do(t *object.Task, err error) types.BaseMethodFault {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	err = t.WaitEx(context.Background())
+	err = t.Wait(context.Background())
 	if err == nil {
 		return nil
 	}

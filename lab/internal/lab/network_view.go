@@ -98,7 +98,7 @@ func (vc *VC) syncNetwork(h *simulator.HostSystem) {
 			has[vc.standard(dc, p.Spec.Name)] = true
 		}
 	}
-	for _, s := range all[*simulator.DistributedVirtualSwitch](vc, dvsType) {
+	for _, s := range all[*distributedSwitch](vc, dvsType) {
 		vc.read(s, func() {
 			if slices.Contains(s.Summary.HostMember, h.Self) {
 				for _, pg := range s.Portgroup {
@@ -128,7 +128,7 @@ func (vc *VC) standard(dc *simulator.Datacenter, name string) types.ManagedObjec
 	folder, _ := get[*simulator.Folder](vc, dc.NetworkFolder)
 	vc.insert(folder, n)
 	self := n.Self
-	vc.update(n, types.PropertyChange{Name: "summary", Val: &types.NetworkSummary{Network: &self, Name: name, Accessible: true}})
+	vc.set(n, types.PropertyChange{Name: "summary", Val: &types.NetworkSummary{Network: &self, Name: name, Accessible: true}})
 	return self
 }
 

@@ -52,9 +52,11 @@ func (o *vmObject) ShutdownGuest(req *types.ShutdownGuest) soap.HasFault {
 	return body
 }
 
+// guestShutdown stands for the task that has a VM while its guest powers it off; vCenter shows none.
+var guestShutdown = types.ManagedObjectReference{Type: "Task", Value: "guest-shutdown"}
+
 // shutDown powers a VM off when its guest has shut down; a task that has the VM ends first.
 func (m *machine) shutDown(era int) {
-	self := types.ManagedObjectReference{Type: "Task", Value: "guest-shutdown"}
 	for m.vc.lab.ctx.Err() == nil {
 		m.mu.Lock()
 		same := m.era == era
@@ -62,9 +64,8 @@ func (m *machine) shutDown(era int) {
 		if !same || m.vm() == nil {
 			return
 		}
-		if m.take(self) == nil {
+		if m.take(guestShutdown) == nil {
 			m.stopped(true)
-			m.release()
 			return
 		}
 		time.Sleep(5 * time.Millisecond)

@@ -201,23 +201,28 @@ func (m *machine) booted(era int) {
 	m.vc.lab.guests.Booted(g.ID, time.Now())
 }
 
-// stopped makes a VM powered off.
+// stopped makes a VM powered off. It ends a shutdown of the guest: whoever sees the VM off can have it.
 func (m *machine) stopped(clean bool) {
 	m.mu.Lock()
 	m.era++
 	m.stopping = false
 	g, at := m.guest, m.at
 	m.mu.Unlock()
+	_ = os.Remove(m.vc.lab.on(m.suspendFile()))
+	m.vc.lab.locks.unlock(m.owner())
+	m.vc.lab.ledger.PowerOff(m.vc.Spec.Name, at.String())
+	m.vc.lab.guests.Off(g.ID, time.Now())
 	m.edit(func(vm *simulator.VirtualMachine) {
 		vm.Runtime.PowerState, vm.Runtime.BootTime, vm.Runtime.CleanPowerOff = off, nil, types.NewBool(clean)
 		vm.Runtime.MinRequiredEVCModeKey = ""
 		connect(vm, false)
 		m.report(vm, false)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.task != nil && *m.task == guestShutdown {
+			m.task = nil
+		}
 	})
-	_ = os.Remove(m.vc.lab.on(m.suspendFile()))
-	m.vc.lab.locks.unlock(m.owner())
-	m.vc.lab.ledger.PowerOff(m.vc.Spec.Name, at.String())
-	m.vc.lab.guests.Off(g.ID, time.Now())
 }
 
 func (m *machine) suspendFile() place {

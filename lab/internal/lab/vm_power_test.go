@@ -14,7 +14,7 @@ import (
 )
 
 func TestPowerStatesAndGuests(t *testing.T) {
-	r := start(t, nil)
+	r := start(t, func(sc *scenario.Scenario) { sc.Timescale = 500 })
 	ctx := context.Background()
 	app := r.machine(r.source, "app01")
 

@@ -175,7 +175,7 @@ func TestManyAtOnce(t *testing.T) {
 			for i, step := range steps {
 				task, err := step()
 				if err == nil && task != nil {
-					err = task.WaitEx(ctx)
+					err = task.Wait(ctx)
 				}
 				if err != nil {
 					t.Errorf("%s, step %d: %v", name, i, err)

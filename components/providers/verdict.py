@@ -1,0 +1,50 @@
+"""What a preview ends with: every concern is shown at its resource, and one that blocks fails the preview as a whole.
+
+Failing a check at once would end the preview there, and the operator would see the problems one `pulumi preview` at a time.
+So problems are only shown until the last of our resources has been checked, and that check fails if there were any.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from migration.errors import MigrationError
+from migration.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from components.providers.runtime import Call
+    from migration.model import Concern
+
+_lock: Final = threading.Lock()
+_checked: Final[set[str]] = set()
+_blocked: Final[set[str]] = set()
+
+
+def show(call: Call, subject: str, concerns: Iterable[Concern], expected: int) -> None:
+    """Show the concerns about `subject` at its resource; `expected` subjects are checked in this preview.
+
+    Raises: MigrationError for the last of them where any subject has a concern that blocks.
+    """
+    found = list(dict.fromkeys(concerns))
+    for concern in found:
+        if concern.severity is not Severity.INFORMS:
+            call.say(str(concern), severity="error" if concern.severity is Severity.BLOCKS else "warning")
+    with _lock:
+        _checked.add(subject)
+        if any(concern.severity is Severity.BLOCKS for concern in found):
+            _blocked.add(subject)
+        if len(_checked) == expected and _blocked:
+            raise MigrationError(
+                f"as things are, this cannot be done: see the errors at {', '.join(sorted(_blocked))}. "
+                "Nothing has been changed"
+            )
+
+
+def forget() -> None:
+    """Begin anew; a process that serves one preview never needs to."""
+    with _lock:
+        _checked.clear()
+        _blocked.clear()

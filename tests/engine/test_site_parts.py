@@ -1,0 +1,113 @@
+"""The parts of the target site with the real engine against the lab: adopted, mounted, refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.conftest import REPOSITORY
+from tests.engine.site_project import Site, site_config
+from tools.running_lab import Lab, running_lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.engine
+
+SCENARIO = REPOSITORY / "tests" / "scenarios" / "small.yaml"
+OLD_DISK = "naa.60060160a1b02e00000000000000a001"
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with running_lab(SCENARIO, any_port=True) as running:
+        yield running
+        assert running.get("/violations") == []
+
+
+@pytest.fixture
+def site(lab: Lab, tmp_path: Path) -> Site:
+    return Site(tmp_path / "clone", site_config(lab, {}))
+
+
+def test_a_lost_state_makes_nothing_twice(lab: Lab, site: Site, tmp_path: Path) -> None:
+    site.up()
+    writes = lab.writes
+    assert writes > 0
+    clone = Site(tmp_path / "clone without state", site.config)
+    clone.up()
+    assert lab.writes == writes
+    assert set(clone.outputs()["adopted"]) == {
+        "datacenter tokyo7",
+        "cluster prod7",
+        "host esx70-1.lab",
+        "host esx70-2.lab",
+        "switch dvs-prod7",
+        "network pg-prod",
+        "network pg-dmz",
+        "datastore gold7-01",
+    }
+    assert "unchanged" in clone.up()
+    assert lab.writes == writes
+
+
+def test_the_site_is_built_once_and_then_left_alone(lab: Lab, site: Site) -> None:
+    site.preview()
+    assert lab.writes == 0
+    site.up()
+    writes = lab.writes
+    said = site.up()
+    assert not any(word in said for word in ("created", "updated", "replaced")), said
+    assert lab.writes == writes
+    assert lab.get("/counters")["calls"]["target"]["RescanAllHba"] == 2, "each new host once, and never again"
+
+
+def test_evc_is_the_highest_that_all_hosts_have(site: Site) -> None:
+    assert "EVC auto: settled once the hosts have joined prod7" in site.preview()
+    site.up()
+    (state,) = (resource["outputs"] for name, resource in site.project.resources().items() if name == "evc")
+    assert state["inForce"] == "intel-cascadelake"
+
+
+def test_an_evc_mode_beyond_the_hosts_is_refused_with_their_names(lab: Lab, site: Site) -> None:
+    site.config["esxodus:target"]["cluster"]["evc"] = "intel-icelake"
+    said = site.up(succeeds=False)
+    assert "[evc.refused]" in said
+    assert "esx70-1.lab" in said
+    assert "Traceback" not in said
+    assert lab.get("/counters")["calls"]["target"].get("ConfigureEvcMode_Task", 0) == 0
+
+
+def test_an_unresolved_volume_stops_with_its_device_and_reason(tmp_path: Path) -> None:
+    held = tmp_path / "held.yaml"
+    text = SCENARIO.read_text(encoding="utf-8")
+    held.write_text(
+        text.replace("vmfs: {name: old-a, version: 5}", "vmfs: {name: old-a, version: 5}, unresolved: [esx70-2.lab]"),
+        encoding="utf-8",
+    )
+    with running_lab(held, any_port=True) as lab:
+        said = Site(tmp_path / "clone", site_config(lab, {"app01": "migrated"})).up(succeeds=False)
+        assert "[volume.unresolved]" in said
+        assert OLD_DISK in said
+        assert "esx70-2.lab" in said
+        assert "Traceback" not in said
+        assert lab.get("/counters")["calls"]["source"].get("UnregisterVM", 0) == 0, "no VM was touched"
+        assert lab.get("/violations") == []
+
+
+def test_a_disk_of_the_old_array_is_never_formatted(lab: Lab, site: Site) -> None:
+    site.config["esxodus:target"]["datastores"][0]["disk"] = OLD_DISK
+    said = site.up(succeeds=False)
+    assert f"esxodus:target.datastores[0].disk: {OLD_DISK} holds datastore old-a" in said
+    assert lab.writes == 0
+
+
+def test_an_old_datastore_that_the_source_lacks_fails_the_preview(lab: Lab, site: Site) -> None:
+    site.config["esxodus:oldDatastores"] = ["old-a", "old-z"]
+    said = site.preview(succeeds=False)
+    assert "old-z: source vCenter" in said
+    assert "[datastore.not-at-source]" in said
+    assert "Nothing has been changed" in said
+    assert lab.writes == 0

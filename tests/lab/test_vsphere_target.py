@@ -1,0 +1,107 @@
+"""The steps that are not about a VM: the old volumes on the new hosts, EVC, and what exists already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from migration.errors import Blocked, Stale
+from migration.model import Identity
+from tests.lab.conftest import endpoints
+from tools.running_lab import Lab
+from vsphere import evc, site_storage
+from vsphere.existing import existing
+from vsphere.site import Site
+from vsphere.site_storage import OldVolume, State
+from vsphere.sites import VSphereSites
+
+pytestmark = pytest.mark.lab
+
+Opened = Callable[..., VSphereSites]
+HOSTS = ["esx70-1.lab", "esx70-2.lab"]
+
+
+def volumes(source: Site, *names: str) -> list[OldVolume]:
+    found = site_storage.old_volumes(source, names)
+    return [volume for volume in found.values() if volume]
+
+
+def test_the_old_datastores_by_name_with_uuid_device_and_version(built: Lab, opened: Opened) -> None:
+    found = site_storage.old_volumes(opened(built).site("source"), ["old-a", "no-such"])
+    assert found["no-such"] is None
+    volume = found["old-a"]
+    assert volume is not None
+    assert volume.devices == ("naa.60060160a1b02e00000000000000a001",)
+    assert volume.version.startswith("5")
+    assert volume.id == f"vmfs:{volume.uuid}"
+    assert built.writes == 0
+
+
+def test_presented_luns_are_mounted_by_a_rescan(built: Lab, opened: Opened) -> None:
+    sites = opened(built)
+    target = sites.site("target")
+    old = volumes(sites.site("source"), "old-a", "old-b")
+    before = {mount.state for mount in site_storage.mounts(target, HOSTS, old)}
+    assert before <= {State.NOT_PRESENTED, State.NOT_SCANNED, State.MOUNTED}
+    assert built.writes == 0
+    for host in HOSTS:
+        site_storage.rescan(target, host)
+    now = site_storage.mounts(target, HOSTS, old)
+    assert [(mount.host, mount.volume.name, mount.state) for mount in now] == [
+        (host, volume.name, State.MOUNTED) for host in HOSTS for volume in old
+    ]
+    view = sites.observe(Identity("app01"))[0].sites["target"]
+    assert {view.volume_id("old-a"), view.volume_id("old-b")} == {volume.id for volume in old}
+    writes = built.writes
+    site_storage.mounts(target, HOSTS, old)
+    assert built.writes == writes
+
+
+def test_a_volume_that_no_device_carries_says_so(built: Lab, opened: Opened) -> None:
+    target = opened(built).site("target")
+    ghost = OldVolume("ghost", "vmfs:0-0-0-0", ("naa.404",), "5.61")
+    (mount,) = site_storage.mounts(target, HOSTS[:1], [ghost])
+    assert mount.state is State.NOT_PRESENTED
+    assert "naa.404" in mount.concern().sentence
+
+
+def test_a_host_that_is_not_there(built: Lab, opened: Opened) -> None:
+    with pytest.raises(Stale, match=r"no host esx99\.lab"):
+        site_storage.rescan(opened(built).site("target"), "esx99.lab")
+
+
+def test_evc_from_off_to_the_highest_common_mode(built: Lab, opened: Opened) -> None:
+    site = opened(built).site("target")
+    found = evc.read(site, "prod7")
+    assert (found.current, found.hosts) == ("", dict.fromkeys(HOSTS, "intel-cascadelake"))
+    mode = evc.wanted(found, "auto")
+    assert mode == "intel-cascadelake"
+    assert evc.check(site, "prod7", mode) == ()
+    assert built.writes == 0, "reading, choosing and the dry run change nothing"
+    evc.configure(site, "prod7", mode)
+    assert evc.read(site, "prod7").current == mode
+
+
+def test_evc_refused_names_the_hosts(built: Lab, opened: Opened) -> None:
+    site = opened(built).site("source")
+    found = evc.read(site, "prod6")
+    assert found.current == "intel-ivybridge"
+    newer = next(mode.key for mode in reversed(found.modes) if mode.key.startswith("intel"))
+    concerns = evc.check(site, "prod6", newer)
+    assert concerns
+    assert "esx60-1.lab" in concerns[0].sentence
+    with pytest.raises(Blocked):
+        evc.read(site, "nowhere")
+
+
+def test_what_exists_at_an_empty_and_at_a_built_site(lab: Lab, built: Lab) -> None:
+    nothing = existing(endpoints(lab)["target"])
+    assert nothing == {kind: {} for kind in ("datacenter", "cluster", "host", "switch", "network", "datastore")}
+    found = existing(endpoints(built)["target"])
+    assert set(found["datacenter"]) == {"tokyo7"}
+    assert set(found["cluster"]) == {"prod7"}
+    assert set(found["host"]) == set(HOSTS)
+    assert "gold7-01" in found["datastore"]
+    assert found["cluster"]["prod7"].startswith("domain-c")
+    assert lab.writes == built.writes == 0
