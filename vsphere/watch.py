@@ -214,7 +214,7 @@ class Watch:
             version = ""
             pending: list[Any] = []
             options = _PC.WaitOptions(maxWaitSeconds=LONGEST_WAIT, maxObjectUpdates=_PAGE)
-            while True:
+            while not self._ending:
                 try:
                     updates = collector.WaitForUpdatesEx(version, options)
                 except faults.TRANSPORT as cause:

@@ -119,5 +119,8 @@ def opened() -> Iterator[Callable[..., VSphereSites]]:
         return every[-1]
 
     yield opening
+    for sites in every:  # those over one lab share its sessions: all stop following before the first logs out
+        for name in ("source", "target"):
+            sites.site(name).watch.end()
     for sites in every:
         sites.close()

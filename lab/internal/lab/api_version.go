@@ -168,16 +168,16 @@ func (a *api) knows(kind, path string) bool {
 	if !ok {
 		return true
 	}
-	path, _, _ = strings.Cut(path, "[")
+	path, _, _ = strings.Cut(path, "[") // what a key leads to is not checked
 	for name := range strings.SplitSeq(path, ".") {
 		for t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
-		if t.Kind() != reflect.Struct {
+		if t.Kind() == reflect.Interface {
 			return true
 		}
-		if name == "" {
-			return false
+		if t.Kind() != reflect.Struct || name == "" {
+			return false // nothing is inside a scalar, and a list needs a key
 		}
 		field := strings.ToUpper(name[:1]) + name[1:]
 		f, ok := t.FieldByName(field)

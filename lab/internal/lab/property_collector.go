@@ -16,7 +16,8 @@ type propertyCollector struct{ shadow }
 func installPropertyCollector(vc *VC) {
 	vc.api.version = vc.Spec.API
 	vc.redirect("PropertyCollector", &propertyCollector{vc.shadow("PropertyCollector")},
-		"Fetch", "RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx", "CreateFilter", "WaitForUpdates", "WaitForUpdatesEx")
+		"Fetch", "RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx", "CreateFilter", "WaitForUpdates", "WaitForUpdatesEx",
+		"CancelWaitForUpdates", "DestroyPropertyCollector")
 }
 
 // fetchResponse and fetchBody have the names and tags of the simulator's own, which it does not export.

@@ -102,7 +102,7 @@ func (o *propertyCollector) WaitForUpdatesEx(ctx *simulator.Context, req *types.
 	if refused != nil {
 		return &methods.WaitForUpdatesExBody{Fault_: refused}
 	}
-	answer := pc.WaitForUpdatesEx(ctx, req)
+	answer := o.vc.wait(ctx, pc, req)
 	if b, ok := answer.(*methods.WaitForUpdatesExBody); ok && b.Res != nil && b.Res.Returnval != nil {
 		o.vc.publishUpdates(b.Res.Returnval)
 	}
@@ -115,11 +115,13 @@ func (o *propertyCollector) WaitForUpdates(ctx *simulator.Context, req *types.Wa
 	if refused != nil {
 		return &methods.WaitForUpdatesBody{Fault_: refused}
 	}
-	answer := pc.WaitForUpdates(ctx, req)
-	if b, ok := answer.(*methods.WaitForUpdatesBody); ok && b.Res != nil {
-		o.vc.publishUpdates(&b.Res.Returnval)
+	answer := o.vc.wait(ctx, pc, &types.WaitForUpdatesEx{This: req.This, Version: req.Version})
+	b, ok := answer.(*methods.WaitForUpdatesExBody)
+	if !ok || b.Fault_ != nil || b.Res.Returnval == nil {
+		return &methods.WaitForUpdatesBody{Fault_: answer.Fault()}
 	}
-	return answer
+	o.vc.publishUpdates(b.Res.Returnval)
+	return &methods.WaitForUpdatesBody{Res: &types.WaitForUpdatesResponse{Returnval: *b.Res.Returnval}}
 }
 
 func (vc *VC) publish(objects []types.ObjectContent) {

@@ -35,6 +35,7 @@ type VC struct {
 	site  site // hosts and datastores; see infrastructure.go
 
 	machines machineSet
+	feed     *feed // changes, for waiting collectors; see property_wait.go
 }
 
 // newModel guards vpx.Setting, a global of the simulator that every model takes its options from.
