@@ -101,6 +101,7 @@ def demo(site: str, console: Console) -> int:
         "Try next: `make lab` keeps a lab running to play with; `make demo SITE=…` takes another lab stack; "
         "stacks/Pulumi.example.yaml is the start of a real one.",
         highlight=False,
+        soft_wrap=True,
     )
     return 0 if good else 1
 
@@ -126,8 +127,8 @@ def report(
         table.add_row(
             name,
             str(told.get("method", "")),
-            str(told.get("was", "")),
-            str(told.get("is", "")),
+            _place(told.get("was")),
+            _place(told.get("place")),
             "none" if seconds is None else f"{seconds:.1f} s",
             "; ".join(problems) or "ok",
         )
@@ -140,8 +141,16 @@ def report(
         f"the lab saw {len(violations)} violations of its invariants.",
         style="bold",
         highlight=False,
+        soft_wrap=True,
     )
     return not wrong and not violations
+
+
+def _place(told: Mapping[str, Any] | None) -> str:
+    """Shorten where a VM is, as the stack's outputs tell it."""
+    if not told:
+        return "?"
+    return f"{told['site']} {told['host']} {', '.join(told.get('datastores', []))}"
 
 
 def check(stack: Stack, stage: str, was: Counted | None, after: Mapping[str, list[Counted]]) -> list[str]:
@@ -207,7 +216,7 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="make demo", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("site", nargs="?", default="lab", help="a lab stack: stacks/Pulumi.SITE.yaml")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         return demo(parser.parse_args().site, console)
     except (DemoError, LabError, ToolchainError) as error:
