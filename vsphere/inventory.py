@@ -58,11 +58,6 @@ class Inventory:
             return self._by_uuid.get(who.instance_uuid.lower(), [])
         return self._by_name.get(who.name, [])
 
-    @property
-    def vm_names(self) -> frozenset[str]:
-        """The names of the VMs that are registered here."""
-        return frozenset(self._by_name)
-
     def vm(self, record: Record, in_flight: InFlight | None = None) -> Vm:
         """Return the VM that this record is about."""
         datastores = record.targets("datastore")

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlencode
 
-from pyVmomi import SoapAdapter, VmomiSupport, vim, vmodl
+from pyVmomi import SoapAdapter, VmomiSupport, vim
 
-from migration.errors import MigrationError, Refused, SessionLost, Stale, Unexpected, Unreachable
+from migration.errors import MigrationError, Refused, SessionLost, Unexpected, Unreachable
 from vsphere import faults, tls
 from vsphere.tls import Endpoint
 
@@ -277,11 +277,6 @@ def moref(thing: ManagedObject) -> str:
     """Return the object's id; it holds within one vCenter, for as long as the object is registered there."""
     value: Any = thing._moId  # pyVmomi offers it by no other name
     return str(value)
-
-
-def gone(error: BaseException) -> bool:
-    """Say whether a call failed because its object is no longer there."""
-    return isinstance(error, Stale) and isinstance(error.__cause__, vmodl.fault.ManagedObjectNotFound)
 
 
 def _best_version(endpoint: Endpoint) -> str:

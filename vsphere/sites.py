@@ -56,13 +56,6 @@ class VSphereSites:
             site.watch.end()
             session.close(site.endpoint)
 
-    def names(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the names of the VMs that each site has registered, for a list of what there is.
-
-        Raises: Refused, Transient, Paused.
-        """
-        return {name: tuple(sorted(site.inventory().vm_names)) for name, site in self._sites.items()}
-
     def wait(self, version: int, timeout: float) -> bool:
         """Block until something newer than `version` is known. See `Sites.wait`."""
         end = time.monotonic() + timeout

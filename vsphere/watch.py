@@ -64,7 +64,7 @@ class Watch:
         self._error: MigrationError | None = None
         self._thread: threading.Thread | None = None
         self._collector: vmodl.query.PropertyCollector | None = None
-        self._ending = False
+        self._ending = threading.Event()
 
     def snapshot(self, pause: Callable[[], None] = lambda: None) -> Snapshot:
         """Return what is known; blocks until the site has been read. `pause` is called now and then, and may raise.
@@ -79,7 +79,7 @@ class Watch:
                     raise error
                 if self._snapshot is not None:
                     return self._snapshot
-                if self._ending or self.session.closed:
+                if self._ending.is_set() or self.session.closed:
                     raise SessionLost(f"{self.session.endpoint}: the session was closed")
                 if self._thread is None or not self._thread.is_alive():
                     name = f"watch {self.session.endpoint.name}"
@@ -154,7 +154,7 @@ class Watch:
 
     def end(self) -> None:
         """Stop following, for good, before the session is closed."""
-        self._ending = True
+        self._ending.set()
         thread, collector = self._thread, self._collector
         if collector is not None:
             with contextlib.suppress(*faults.TRANSPORT):
@@ -174,20 +174,20 @@ class Watch:
     def _run(self) -> None:
         """Follow until that fails for good, then leave the error for the next who asks."""
         failures = 0
-        while True:
+        while not self._ending.is_set():
             started = time.monotonic()
             try:
                 self._follow()
             except Transient as error:
                 known = self._forget()
-                if self._ending or self.session.closed:
+                if self._ending.is_set() or self.session.closed:
                     return
                 failures = 1 if known and time.monotonic() - started > LONGEST_WAIT else failures + 1
                 if (not known and failures == 1) or failures > len(BACK_OFF):
                     self._surface(error)
                     return
                 log.warning("%s; reading it anew", error)
-                time.sleep(0 if isinstance(error, SessionLost) else BACK_OFF[failures - 1])
+                self._ending.wait(0 if isinstance(error, SessionLost) else BACK_OFF[failures - 1])
             except MigrationError as error:
                 self._forget()
                 self._surface(error)
@@ -214,7 +214,7 @@ class Watch:
             version = ""
             pending: list[Any] = []
             options = _PC.WaitOptions(maxWaitSeconds=LONGEST_WAIT, maxObjectUpdates=_PAGE)
-            while not self._ending:
+            while not self._ending.is_set():
                 try:
                     updates = collector.WaitForUpdatesEx(version, options)
                 except faults.TRANSPORT as cause:

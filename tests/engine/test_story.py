@@ -41,7 +41,12 @@ def seen(lab: Lab, name: str) -> list[dict[str, Any]]:
     """Return each registration of a VM, as the lab itself sees it."""
     sites = lab.get("/state")["vcenters"].values()
     found = [vm for site in sites for vm in site["vms"].values() if vm["name"] == name]
-    return [{**vm, "networks": [nic["network"] for nic in vm["nics"]]} for vm in found]
+    # An attribute that was set and cleared again keeps an empty value, in vCenter too.
+    kept = [{name: value for name, value in vm["customAttributes"].items() if value} for vm in found]
+    return [
+        {**vm, "networks": [nic["network"] for nic in vm["nics"]], "customAttributes": attributes}
+        for vm, attributes in zip(found, kept, strict=True)
+    ]
 
 
 def one(lab: Lab, name: str) -> dict[str, Any]:

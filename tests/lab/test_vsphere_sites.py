@@ -71,7 +71,7 @@ def calls(lab: Lab) -> dict[str, int]:
 def test_every_vm_of_the_site_as_the_scenario_describes_it(lab: Lab, opened: Opened) -> None:
     scenario = yaml.safe_load(WHOLE.read_text(encoding="utf-8"))
     sites = opened(lab)
-    assert len(sites.names()["source"]) == 16
+    assert len(sites.site("source").inventory().registered) == 16
     volumes = {volume.id: volume.name for volume in sites.observe(Identity("app01"))[0].sites["source"].volumes}
     for wanted in scenario["vms"]:
         found = vm(sites, wanted["name"])

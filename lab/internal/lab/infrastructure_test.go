@@ -349,7 +349,7 @@ func TestPropertiesOfTheVersion(t *testing.T) {
 	if err := pc.RetrieveOne(ctx, h, []string{"name", "config.network.vswitch", "summary.hardware.cpuMhz"}, &x); err != nil {
 		t.Error(err)
 	}
-	if err := pc.RetrieveOne(ctx, h, nil, &x); err != nil || x.Config.DeploymentInfo != nil && x.Config.DeploymentInfo.BootedFromStatelessCache != nil {
+	if err := pc.RetrieveOne(ctx, h, nil, &x); err != nil || x.Config.DeploymentInfo != nil {
 		t.Errorf("%v; a 6.0 vCenter told of %+v", err, x.Config.DeploymentInfo)
 	}
 }

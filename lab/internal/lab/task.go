@@ -186,13 +186,17 @@ func (o *taskObject) CancelTask(req *types.CancelTask) soap.HasFault {
 	return body
 }
 
-// await blocks until a task of the simulator itself has finished and returns its outcome.
+// await blocks until a task, one of ours or of the simulator itself, has finished and returns its outcome.
 func (vc *VC) await(ref types.ManagedObjectReference) types.TaskInfo {
 	t := vc.Map().Get(ref).(*simulator.Task)
-	t.Wait()
-	var info types.TaskInfo
-	vc.newCtx().WithLock(t, func() { info = t.Info })
-	return info
+	for {
+		var info types.TaskInfo
+		vc.newCtx().WithLock(t, func() { info = t.Info })
+		if info.State == types.TaskInfoStateSuccess || info.State == types.TaskInfoStateError {
+			return info
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // methodName turns "VirtualMachine.powerOn" into "PowerOnVM_Task", the name that vSphere gives a task; where the API's name
