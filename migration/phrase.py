@@ -32,7 +32,7 @@ def phrase(action: Action, seen: Observation, placed: Placed | None = None) -> s
         case PowerOn():
             return "power on"
         case Answer(label=label):
-            return f"answer its question with “{label}”"
+            return f"answer its question: it was moved ({label})"
         case Unregister(site):
             return f"unregister at {_vcenter(seen, site)}"
         case Register(site=site):

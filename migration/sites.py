@@ -11,7 +11,7 @@ from typing import Protocol
 from migration.model import Action, Identity, Observation, Placed, Vm
 
 Progress = Callable[[str, int | None], None]
-"""Called with what goes on ("Storage vMotion to gold7-01") and percent done, or None where that is not known."""
+"""Called with what goes on beside the step itself ("create the folder apps"; "" for the step), and the percent done or None."""
 
 
 class Sites(Protocol):

@@ -104,7 +104,7 @@ def _backing(inventory: Inventory, record: Record, vm: Vm, name: str) -> Any:
     return _ETHERNET.DistributedVirtualPortBackingInfo(port=port)
 
 
-def set_attributes(site: Site, vm: Vm, attributes: Mapping[str, str], progress: Progress) -> None:
+def set_attributes(site: Site, vm: Vm, attributes: Mapping[str, str]) -> None:
     """Set custom attributes where they differ, creating the definitions that the site lacks; "" clears one."""
     ref = _ref(site, vm)
     now = site.now(vm)
@@ -114,7 +114,6 @@ def set_attributes(site: Site, vm: Vm, attributes: Mapping[str, str], progress: 
     if fields is None:
         raise Stale(f"{site.endpoint} offers no custom attributes")
     for name, value in differing.items():
-        progress(f"set {name}", None)
         key = _field(site, vm, fields, name)
         call = functools.partial(fields.SetField, ref, key, value)
         site.session.send(f"{vm.name}: set the attribute {name}", call, vm.name)
@@ -150,15 +149,14 @@ def _field(site: Site, vm: Vm, fields: vim.CustomFieldsManager, name: str) -> in
         return key
 
 
-def make_template(site: Site, vm: Vm, progress: Progress) -> None:
+def make_template(site: Site, vm: Vm) -> None:
     """Turn the VM into a template."""
     ref = _ref(site, vm)
-    progress("make it a template", None)
     site.session.send(f"{vm.name}: make it a template", ref.MarkAsTemplate, vm.name)
     site.settle(ref, lambda: _shows(site, vm, lambda now: now.template))
 
 
-def make_vm(site: Site, vm: Vm, progress: Progress) -> None:
+def make_vm(site: Site, vm: Vm) -> None:
     """Turn the template into a VM on the host where it is, in the root pool there: a template has no pool."""
     record = site.identified(vm)
     ref = cast("vim.VirtualMachine", record.ref)
@@ -168,7 +166,6 @@ def make_vm(site: Site, vm: Vm, progress: Progress) -> None:
     if host is None or compute is None:
         raise Stale(f"{vm.name}: the template's host is not known")
     pool = cast("vim.ResourcePool", compute.get("resourcePool"))
-    progress("make it a VM", None)
     site.session.send(
         f"{vm.name}: make it a VM",
         lambda: ref.MarkAsVirtualMachine(pool, cast("vim.HostSystem", host.ref)),

@@ -11,6 +11,8 @@ from migration.errors import Blocked, MigrationError, Stale
 from migration.model import Answer, Power, Tools, Vm
 from migration.sites import Progress
 from vsphere import faults, tasks
+from vsphere.inventory import in_flight
+from vsphere.session import moref
 from vsphere.site import Site
 
 _TELL: Final = 5.0
@@ -84,7 +86,6 @@ def answer(site: Site, vm: Vm, action: Answer, progress: Progress) -> None:
     now = site.now(vm)
     if now is None or now.question is None or now.question.id != action.question:
         raise Stale(f"{vm.name}: the question {action.question} is no longer pending")
-    progress(f"answering {action.label}", None)
     try:
         site.session.send(f"{vm.name}: answer {action.label}", lambda: ref.Answer(action.question, action.key), vm.name)
     except (MigrationError, Blocked) as error:
@@ -92,6 +93,21 @@ def answer(site: Site, vm: Vm, action: Answer, progress: Progress) -> None:
             raise Stale(f"{vm.name}: the question {action.question} was answered meanwhile") from error
         raise
     site.settle(ref, lambda: not _asks(site, vm, action.question))
+    # What asked goes on now, or fails; its fault is what the operator has to be told.
+    flying = in_flight(site.inventory().snapshot, moref(ref), set())
+    task = site.inventory().snapshot.tasks.get(flying.key) if flying else None
+    if task is not None:
+        what = f"{vm.name}: power on"
+        tasks.follow(
+            site.watch,
+            cast("vim.Task", task.ref),
+            what,
+            subject=vm.name,
+            progress=lambda _, percent: progress("", percent),
+            pause=site.pausing(what),
+            enough=lambda: _asks(site, vm),
+        )
+        site.settle(ref, lambda: _power(site, vm) is Power.ON or _asks(site, vm))
 
 
 def _switch(site: Site, vm: Vm, what: str, call: Any, wanted: Power, progress: Progress) -> None:

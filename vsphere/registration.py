@@ -17,7 +17,7 @@ from vsphere.site import Site
 from vsphere.snapshot import Record
 
 
-def unregister(site: Site, vm: Vm, progress: Progress) -> None:
+def unregister(site: Site, vm: Vm) -> None:
     """Take the VM, which must be off, out of its site's inventory.
 
     Raises: Stale where it no longer is as it was observed; else as the fault means.
@@ -26,7 +26,6 @@ def unregister(site: Site, vm: Vm, progress: Progress) -> None:
     if str(record.get("runtime.powerState")) != Power.OFF:
         raise Stale(f"{vm.name}: it is not off any more; only a VM that is off is unregistered")
     ref = cast("vim.VirtualMachine", record.ref)
-    progress("unregister", None)
     site.session.send(f"{vm.name}: unregister", ref.Unregister, vm.name)
     site.settle(ref, lambda: site.inventory().snapshot.record(record.moref) is None)
 

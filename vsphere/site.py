@@ -88,14 +88,13 @@ class Site:
         Raises: MigrationError; Paused leaves the task running in vCenter.
         """
         doing = f"{vm}: {what}"
-        progress(what, None)
         task = self.session.send(doing, call, vm)
         return tasks.follow(
             self.watch,
             task,
             doing,
             subject=vm,
-            progress=lambda _, percent: progress(what, percent),
+            progress=lambda _, percent: progress("", percent),
             pause=self.pausing(doing),
             enough=enough,
         )

@@ -89,17 +89,17 @@ class VSphereSites:
                 power.answer(site, vm, action, progress)
             case model.Unregister():
                 self._drift.left(vm.vmx)
-                registration.unregister(site, vm, progress)
+                registration.unregister(site, vm)
             case model.Reconnect(networks):
                 configure.reconnect(site, vm, networks, progress)
             case model.Relocate():
                 relocate.relocate(site, vm, action, placed, progress)
             case model.SetAttributes(attributes):
-                configure.set_attributes(site, vm, attributes, progress)
+                configure.set_attributes(site, vm, attributes)
             case model.MakeTemplate():
-                configure.make_template(site, vm, progress)
+                configure.make_template(site, vm)
             case model.MakeVm():
-                configure.make_vm(site, vm, progress)
+                configure.make_vm(site, vm)
         return True
 
     def _known(self) -> tuple[int, Inventories]:

@@ -155,12 +155,13 @@ class Watch:
     def end(self) -> None:
         """Stop following, for good, before the session is closed."""
         self._ending.set()
-        thread, collector = self._thread, self._collector
-        if collector is not None:
-            with contextlib.suppress(*faults.TRANSPORT):
-                collector.CancelWaitForUpdates()
-        if thread is not None:
-            thread.join(_FAREWELL)
+        thread, until = self._thread, time.monotonic() + _FAREWELL
+        while thread is not None and thread.is_alive() and time.monotonic() < until:
+            collector = self._collector
+            if collector is not None:
+                with contextlib.suppress(*faults.TRANSPORT):
+                    collector.CancelWaitForUpdates()  # without effect where the thread is not waiting just then
+            thread.join(0.1)
 
     def _watch(self) -> None:
         try:

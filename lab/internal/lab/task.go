@@ -186,16 +186,15 @@ func (o *taskObject) CancelTask(req *types.CancelTask) soap.HasFault {
 	return body
 }
 
-// await blocks until a task, one of ours or of the simulator itself, has finished and returns its outcome.
-func (vc *VC) await(ref types.ManagedObjectReference) types.TaskInfo {
+// await blocks until a task, ours or one of the simulator itself, has finished and returns its outcome.
+func (vc *VC) await(ref types.ManagedObjectReference) (info types.TaskInfo) {
 	t := vc.Map().Get(ref).(*simulator.Task)
 	for {
-		var info types.TaskInfo
 		vc.newCtx().WithLock(t, func() { info = t.Info })
 		if info.State == types.TaskInfoStateSuccess || info.State == types.TaskInfoStateError {
 			return info
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(2 * time.Millisecond)
 	}
 }
 
