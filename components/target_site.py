@@ -6,15 +6,22 @@ Whatever is declared is kept when it is removed from the settings or by `pulumi 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 import pulumi
 import pulumi_vsphere as vsphere
+
+from migration.errors import Unexpected
 
 if TYPE_CHECKING:
     from components import settings
     from components.settings import Settings
     from vsphere.existing import Existing
+
+
+PATIENCE: Final = 5.0
+"""Seconds for which reading the stack's own state is tried again."""
 
 
 class Adoption:
@@ -41,10 +48,22 @@ class Adoption:
 
 
 def state_of_this_stack() -> frozenset[tuple[str, str]]:
-    """Return type and logical name of every resource that this stack's state holds; empty where there is no state yet."""
+    """Return type and logical name of every resource that this stack's state holds; empty where there is no state yet.
+
+    Raises: Unexpected where the state cannot be read.
+    """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
-    return frozenset(_type_and_name(urn) for urn in (read.value or {}).get("outputs", {}))
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
+            return frozenset(_type_and_name(urn) for urn in (read.value or {}).get("outputs", {}))
+        except Exception as error:
+            # Just now the engine writes that this run has begun. The file backend replaces the state in one step, but not
+            # the small file of attributes beside it, and a reader that comes in between is answered with "EOF".
+            if time.monotonic() > deadline:
+                raise Unexpected(f"the state of stack {name} cannot be read: {error}") from error
+            time.sleep(0.1)
 
 
 def _type_and_name(urn: str) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from vsphere.watch import News, Watch
 
 GRACE: Final = 5.0
 """Seconds for which a task may be missing from the recent ones before it is asked for directly."""
+SILENCE: Final = 30.0
+"""Seconds without news of a running task after which it is asked for directly: an update may have got lost."""
 _TICK: Final = 0.5
 """Seconds within which a wait notices that the run was asked to stop."""
 
@@ -42,18 +44,19 @@ def follow(
     key = moref(task)
     news = watch.news
     watch.followed.add(key)
-    missing_since = time.monotonic()
+    heard: dict[str, Any] | None = None
+    heard_at = time.monotonic()
     told: int | None = None
     try:
         while True:
             version = news.version
             record = watch.snapshot(pause).tasks.get(key)
             info = dict(record.values) if record else None
-            if info:
-                missing_since = time.monotonic()
-            elif time.monotonic() - missing_since > GRACE:
+            if info != heard:
+                heard, heard_at = info, time.monotonic()
+            elif time.monotonic() - heard_at > (SILENCE if info else GRACE):
                 info = _asked(watch, task, doing)
-                missing_since = time.monotonic()
+                heard_at = time.monotonic()
             if info and info.get("info.state") == "success":
                 return info.get("info.result")
             if info and info.get("info.state") == "error":

@@ -209,15 +209,25 @@ def test_three_mistakes_are_told_together(lab: Lab, site: Site) -> None:
 
 
 def test_concerns_fail_the_preview_by_name_before_anything_is_touched(lab: Lab, site: Site) -> None:
+    with person(lab, "source") as source:
+        source.rename("tmpl01", "twin")  # another of that name is in the same datacenter, in another folder
+    writes = lab.writes
     del site.config["esxodus:networkMap"]["DMZ"]
     site.config["esxodus:waves"][0]["vms"] = [
-        {"name": name, "stage": "migrated"} for name in ("app01", "stays01", "nobody", "off01")
+        {"name": name, "stage": "migrated"} for name in ("app01", "stays01", "nobody", "twin", "off01")
     ]
     said = site.preview(succeeds=False)
-    for part in ("network.unmapped", "disk.not-brought-along", "vm.not-found", "esxodus:oldDatastores", "'DMZ'"):
+    for part in (
+        "network.unmapped",
+        "'DMZ'",
+        "disk.not-brought-along",
+        "esxodus:oldDatastores",
+        "vm.not-found",
+        "vm.ambiguous",
+    ):
         assert part in said, said
     assert "Traceback" not in said
-    assert lab.writes == 0
+    assert lab.writes == writes
 
 
 def _until(holds: Any, seconds: float = 60) -> None:

@@ -223,8 +223,8 @@ def test_its_own_tasks_are_not_in_flight_and_those_of_others_are(slow: Lab, open
     new = volume(ours, "target", "gold7-01")
     during: list[tuple[Any, Any]] = []
 
-    def watch(text: str, percent: int | None) -> None:
-        if text.startswith("copy") and percent:
+    def watch(_: str, percent: int | None) -> None:
+        if percent:
             during.append((vm(ours, "app01").in_flight, vm(others, "app01").in_flight))
 
     ours.perform(vm(ours, "app01"), Relocate({}, (new,), 12), Placed(volume=new), watch)

@@ -88,6 +88,15 @@ def test_a_task_that_is_not_among_the_recent_ones_is_asked_for_directly(
     assert shown.asked == 1
 
 
+def test_a_running_task_of_which_nothing_is_heard_is_asked_for_directly(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "SILENCE", 0.01)
+    shown.show(state="running", progress=50)
+    shown.direct = {"info.state": "success", "info.result": 7}
+    assert follow(shown) == 7
+
+
 def test_a_task_that_vcenter_has_forgotten_is_stale(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "GRACE", 0.01)
     with pytest.raises(Stale, match="no longer knows the task"):

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"html"
 	"io"
 	"net/http"
@@ -143,9 +144,14 @@ func (vc *VC) route(w http.ResponseWriter, r *http.Request, q request) {
 	case "rest", "api", "pbm", "vsanHealth": // these check sessions of their own
 	case "sdk":
 		if q.soap {
-			if f := vc.forbidden(q.method, q.this, vc.session(r) != nil); f != nil {
+			s := vc.session(r)
+			if f := vc.forbidden(q.method, q.this, s != nil); f != nil {
 				writeFault(w, describe(f), f)
 				return
+			}
+			if strings.HasPrefix(q.method, "WaitForUpdates") {
+				stop := context.AfterFunc(r.Context(), func() { vc.feed.gone(s.Key, q.this) })
+				defer stop()
 			}
 		}
 	case "folder":

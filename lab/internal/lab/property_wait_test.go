@@ -94,6 +94,14 @@ func TestUpdates(t *testing.T) {
 		t.Fatal(err)
 	}
 	follow("the VM is gone", func() bool { return seen["leave "+off.Reference().Value] == true })
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if _, err := methods.WaitForUpdatesEx(short, r.source.Client.Client, &types.WaitForUpdatesEx{This: pc.Reference(), Version: set.Version}); err == nil {
+		t.Error("an answer without a change")
+	}
+	if u := r.updates(pc, set.Version, 0); u != nil { // the call of the client that went away does not stand in the way
+		t.Errorf("%+v", u)
+	}
 	go func() {
 		time.Sleep(50 * time.Millisecond)
 		_ = pc.CancelWaitForUpdates(ctx)
