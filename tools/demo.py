@@ -127,8 +127,8 @@ def report(
         table.add_row(
             name,
             str(told.get("method", "")),
-            _place(told.get("was")),
-            _place(told.get("place")),
+            str(told.get("was", "")),
+            str(told.get("is", "")),
             "none" if seconds is None else f"{seconds:.1f} s",
             "; ".join(problems) or "ok",
         )
@@ -144,13 +144,6 @@ def report(
         soft_wrap=True,
     )
     return not wrong and not violations
-
-
-def _place(told: Mapping[str, Any] | None) -> str:
-    """Shorten where a VM is, as the stack's outputs tell it."""
-    if not told:
-        return "?"
-    return f"{told['site']} {told['host']} {', '.join(told.get('datastores', []))}"
 
 
 def check(stack: Stack, stage: str, was: Counted | None, after: Mapping[str, list[Counted]]) -> list[str]:

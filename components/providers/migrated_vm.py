@@ -96,15 +96,26 @@ class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
     downtimeSeconds: pulumi.Output[float | None]  # noqa: N815 - as it is called in the state
 
     def result(self) -> pulumi.Output[dict[str, Any]]:
-        """Return what the stack exports of the VM."""
-        return pulumi.Output.all(
-            stage=self.reached, method=self.method, was=self.was, place=self.place, downtime=self.downtimeSeconds
-        )
+        """Return what the stack exports of the VM: stage, method, where it was and is, guest downtime in seconds."""
+        told = {
+            "stage": self.reached,
+            "method": self.method,
+            "was": self.was.apply(_told),
+            "is": self.place.apply(_told),
+        }
+        return pulumi.Output.all(**told, downtime=self.downtimeSeconds)
 
     def __init__(self, name: str, spec: VmSpec, preview: int, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the VM. `preview`: in a preview, how many resources of this module's kind are checked; else 0."""
         outputs = dict.fromkeys(("reached", "was", "place", "downtimeSeconds", "timings", "steps"))
         super().__init__(MigratedVmProvider(), name, {**outputs, **inputs_of(spec), "preview": preview}, opts)
+
+
+def _told(place: dict[str, Any] | None) -> str:
+    """Say in a line where a VM is; every line of the stack's outputs is printed at every run."""
+    if not place:
+        return ""
+    return f"{place['site']}: {place['host']}, {', '.join(place['datastores'])}"
 
 
 def _outputs(inputs: dict[str, Any], *, was: dict[str, Any], downtime: float | None = None) -> dict[str, Any]:
