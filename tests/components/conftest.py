@@ -32,14 +32,18 @@ class Declared:
 class _Answers(pulumi.runtime.Mocks):
     """Answers each registration with its inputs; outputs that only a provider knows are made of the name."""
 
-    def __init__(self, state: dict[str, Any]) -> None:
+    def __init__(self, state: dict[str, Any], busy: int) -> None:
         self.state = state
+        self.busy = busy
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         return f"id of {args.name}", {**args.inputs, "moid": f"moid of {args.name}"}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         assert args.token == "pulumi:pulumi:readStackResourceOutputs"
+        self.busy -= 1
+        if self.busy >= 0:
+            raise RuntimeError("failed to load checkpoint: EOF")
         return {"outputs": self.state}, []
 
 
@@ -48,10 +52,11 @@ class Recorder(mocks.MockMonitor):
     """Stands in for the engine. `state` is what it says of the stack's own resources."""
 
     state: dict[str, Any] = field(default_factory=dict)
+    busy: int = 0  # how often the state cannot be read, because the engine is writing it
     declared: list[Declared] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__(_Answers(self.state))
+        super().__init__(_Answers(self.state, self.busy))
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the engine's name
         """Record the request and answer it."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components import target_site
 from components.settings import Settings
+from tests.components.conftest import Recorder
 from tests.unit.test_settings import GOOD, changed
-
-if TYPE_CHECKING:
-    from tests.components.conftest import Recorder
 
 
 def declare(
@@ -113,3 +111,10 @@ def test_what_is_in_the_state_stays_declared_although_it_exists(engine: Recorder
     declare(engine, {"cluster": {"prod7": "domain-c8"}, "datacenter": {"tokyo7": "datacenter-3"}})
     assert engine.one("ComputeCluster").inputs["datacenterId"] == "datacenter-3"
     assert engine.of("Datacenter") == []
+
+
+def test_a_state_that_is_being_written_is_read_again() -> None:
+    engine = Recorder(busy=2)
+    kind = "esxodus:index:TargetSite$vsphere:index/datacenter:Datacenter"
+    engine.state[f"urn:pulumi:test::esxodus::{kind}::tokyo7"] = {}
+    assert declare(engine, {"datacenter": {"tokyo7": "datacenter-3"}}) == []

@@ -183,7 +183,7 @@ func (o *cluster) ReconfigureComputeResourceTask(req *types.ReconfigureComputeRe
 			return nil, problem
 		}
 		if !req.Modify {
-			vc.set(c, types.PropertyChange{Name: "configurationEx", Val: vc.clusterDefaults()})
+			vc.update(c, types.PropertyChange{Name: "configurationEx", Val: vc.clusterDefaults()})
 		}
 		return nil, o.reconfigure(c, req, spec)
 	})

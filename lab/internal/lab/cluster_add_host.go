@@ -83,7 +83,7 @@ func (o *cluster) AddHostTask(req *types.AddHost_Task) soap.HasFault {
 		defer vc.site.mu.Unlock()
 		h := vc.joinCluster(s, c, req.AsConnected)
 		if req.Spec.LockdownMode != "" {
-			vc.set(h, types.PropertyChange{Name: "config.lockdownMode", Val: req.Spec.LockdownMode})
+			vc.update(h, types.PropertyChange{Name: "config.lockdownMode", Val: req.Spec.LockdownMode})
 		}
 		return h.Self, nil
 	})
@@ -143,7 +143,7 @@ func (vc *VC) joinFolder(s *server, f *simulator.Folder, connected bool) *mo.Com
 	cr.ResourcePool = pointer(pool.Self)
 	vc.insert(f, cr)
 	h := vc.newHost(s, cr, connected)
-	vc.set(cr, types.PropertyChange{Name: "host", Val: []types.ManagedObjectReference{h.Self}})
+	vc.update(cr, types.PropertyChange{Name: "host", Val: []types.ManagedObjectReference{h.Self}})
 	vc.syncStorage(h)
 	vc.syncNetwork(h)
 	vc.syncVnics(h)

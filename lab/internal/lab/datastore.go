@@ -57,7 +57,7 @@ func (o *datastore) rename(ref types.ManagedObjectReference, name string) types.
 		return &types.DuplicateName{Name: name, Object: other.ref}
 	}
 	_ = vc.lab.Fabric.Rename(v.uuid, name) // a NAS volume has no label
-	vc.set(ds, types.PropertyChange{Name: "name", Val: name}, types.PropertyChange{Name: "summary.name", Val: name})
+	vc.update(ds, types.PropertyChange{Name: "name", Val: name}, types.PropertyChange{Name: "summary.name", Val: name})
 	vc.lab.storageChanged()
 	return nil
 }

@@ -37,7 +37,7 @@ func (vc *VC) newPortgroup(s *distributedSwitch, spec *types.DVPortgroupConfigSp
 		Uplink: types.NewBool(uplink),
 	}
 	self := pg.Self
-	vc.set(pg, types.PropertyChange{Name: "key", Val: pg.Key}, types.PropertyChange{Name: "config", Val: cfg},
+	vc.update(pg, types.PropertyChange{Name: "key", Val: pg.Key}, types.PropertyChange{Name: "config", Val: cfg},
 		types.PropertyChange{Name: "summary", Val: &types.NetworkSummary{Network: &self, Name: spec.Name, Accessible: true}})
 	vc.configurePortgroup(s, pg, spec)
 	var refs []types.ManagedObjectReference
@@ -45,7 +45,7 @@ func (vc *VC) newPortgroup(s *distributedSwitch, spec *types.DVPortgroupConfigSp
 	vc.read(s, func() {
 		refs, names = with(s.Portgroup, pg.Self), append(slices.Clone(s.Summary.PortgroupName), spec.Name)
 	})
-	vc.set(s, types.PropertyChange{Name: "portgroup", Val: refs}, types.PropertyChange{Name: "summary.portgroupName", Val: names})
+	vc.update(s, types.PropertyChange{Name: "portgroup", Val: refs}, types.PropertyChange{Name: "summary.portgroupName", Val: names})
 	return pg
 }
 
@@ -88,7 +88,7 @@ func (vc *VC) configurePortgroup(s *distributedSwitch, pg *simulator.Distributed
 		ports = append(ports, strconv.Itoa(int(i)))
 	}
 	self := pg.Self
-	vc.set(pg, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "portKeys", Val: ports}, types.PropertyChange{Name: "name", Val: cfg.Name},
+	vc.update(pg, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "portKeys", Val: ports}, types.PropertyChange{Name: "name", Val: cfg.Name},
 		types.PropertyChange{Name: "summary", Val: &types.NetworkSummary{Network: &self, Name: cfg.Name, Accessible: true}})
 	vc.read(pg, func() { pg.Name, pg.ManagedEntity.Name = cfg.Name, cfg.Name })
 }
@@ -178,7 +178,7 @@ func (o *dvPortgroup) reconfigure(pg *simulator.DistributedVirtualPortgroup, s *
 	for _, x := range vc.portgroupsOf(s) {
 		names = append(names, vc.nameOf(x))
 	}
-	vc.set(s, types.PropertyChange{Name: "summary.portgroupName", Val: names})
+	vc.update(s, types.PropertyChange{Name: "summary.portgroupName", Val: names})
 	cfg := vc.dvsConfig(s)
 	vc.publishDVS(s, &cfg)
 	return nil
@@ -243,7 +243,7 @@ func (o *dvPortgroup) DestroyTask(req *types.Destroy_Task) soap.HasFault {
 			names = slices.DeleteFunc(slices.Clone(s.Summary.PortgroupName), func(x string) bool { return x == name })
 		})
 		dc := vc.datacenterOf(s.Self)
-		vc.set(s, types.PropertyChange{Name: "portgroup", Val: refs}, types.PropertyChange{Name: "summary.portgroupName", Val: names})
+		vc.update(s, types.PropertyChange{Name: "portgroup", Val: refs}, types.PropertyChange{Name: "summary.portgroupName", Val: names})
 		vc.remove(pg)
 		vc.syncAllNetworks(dc)
 		return nil

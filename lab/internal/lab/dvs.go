@@ -108,7 +108,7 @@ func (vc *VC) newDVS(f *simulator.Folder, create *types.DVSCreateSpec) (*distrib
 		}},
 	}, true)
 	cfg.UplinkPortgroup = []types.ManagedObjectReference{uplink.Self}
-	vc.set(s, types.PropertyChange{Name: "config", Val: &cfg})
+	vc.update(s, types.PropertyChange{Name: "config", Val: &cfg})
 	spec.ConfigVersion = ""
 	if problem := vc.configureDVS(s, spec); problem != nil {
 		vc.destroyDVS(s)
@@ -242,7 +242,7 @@ func (vc *VC) publishDVS(s *distributedSwitch, cfg *types.VMwareDVSConfigInfo) {
 		vc.read(pg, func() { summary.NumPorts += pg.Config.NumPorts })
 	}
 	cfg.NumPorts = summary.NumPorts
-	vc.set(s, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "summary", Val: summary},
+	vc.update(s, types.PropertyChange{Name: "config", Val: cfg}, types.PropertyChange{Name: "summary", Val: summary},
 		types.PropertyChange{Name: "runtime", Val: runtime}, types.PropertyChange{Name: "name", Val: cfg.Name})
 	vc.read(s, func() { s.Name, s.ManagedEntity.Name = cfg.Name, cfg.Name })
 }

@@ -134,7 +134,7 @@ func (vc *VC) setProxy(s *distributedSwitch, cfg *types.VMwareDVSConfigInfo, h *
 	if backing != nil {
 		members = append(members, h.Self)
 	}
-	vc.set(s, types.PropertyChange{Name: "summary.hostMember", Val: members})
+	vc.update(s, types.PropertyChange{Name: "summary.hostMember", Val: members})
 	vc.site.mu.Lock()
 	defer vc.site.mu.Unlock()
 	vc.syncNetwork(h)

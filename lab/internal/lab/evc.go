@@ -322,7 +322,7 @@ func (e *evcManager) run(id string, f func(*job) (types.AnyType, types.BaseMetho
 
 func (e *evcManager) set(mode string) {
 	c, hosts := e.cluster()
-	e.vc.set(e, types.PropertyChange{Name: "evcState.currentEVCModeKey", Val: mode})
+	e.vc.update(e, types.PropertyChange{Name: "evcState.currentEVCModeKey", Val: mode})
 	e.vc.setClusterEVC(c, hosts, mode)
 }
 
@@ -334,6 +334,6 @@ func (vc *VC) setClusterEVC(c *simulator.ClusterComputeResource, hosts []*simula
 		ctx.Update(c, []types.PropertyChange{{Name: "summary", Val: &s}})
 	})
 	for _, h := range hosts {
-		vc.set(h, types.PropertyChange{Name: "summary.currentEVCModeKey", Val: mode})
+		vc.update(h, types.PropertyChange{Name: "summary.currentEVCModeKey", Val: mode})
 	}
 }

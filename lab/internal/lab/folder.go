@@ -48,7 +48,7 @@ func (vc *VC) newDatacenter(f *simulator.Folder, name string) *simulator.Datacen
 	ctx := vc.newCtx()
 	var dc *simulator.Datacenter
 	ctx.WithLock(f, func() { dc = simulator.NewDatacenter(ctx, &f.Folder) })
-	vc.set(dc, types.PropertyChange{Name: "name", Val: name})
+	vc.update(dc, types.PropertyChange{Name: "name", Val: name})
 	for _, n := range all[*mo.Network](vc, "Network") {
 		if vc.datacenterOf(n.Self) == dc {
 			vc.remove(n)

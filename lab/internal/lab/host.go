@@ -90,7 +90,7 @@ func (o *host) ExitMaintenanceModeTask(req *types.ExitMaintenanceMode_Task) soap
 }
 
 func (vc *VC) setMaintenance(h *simulator.HostSystem, on bool) {
-	vc.set(h, types.PropertyChange{Name: "runtime.inMaintenanceMode", Val: on})
+	vc.update(h, types.PropertyChange{Name: "runtime.inMaintenanceMode", Val: on})
 	vc.resync(h)
 }
 
@@ -148,11 +148,11 @@ func (o *host) ReconnectHostTask(req *types.ReconnectHost_Task) soap.HasFault {
 
 func (vc *VC) setConnection(h *simulator.HostSystem, hs types.HostSystemConnectionState, vms types.VirtualMachineConnectionState) {
 	var refs []types.ManagedObjectReference
-	vc.set(h, types.PropertyChange{Name: "runtime.connectionState", Val: hs})
+	vc.update(h, types.PropertyChange{Name: "runtime.connectionState", Val: hs})
 	vc.read(h, func() { refs = h.Vm })
 	for _, r := range refs {
 		if vm, ok := get[*simulator.VirtualMachine](vc, r); ok {
-			vc.set(vm, types.PropertyChange{Name: "runtime.connectionState", Val: vms}, types.PropertyChange{Name: "summary.runtime.connectionState", Val: vms})
+			vc.update(vm, types.PropertyChange{Name: "runtime.connectionState", Val: vms}, types.PropertyChange{Name: "summary.runtime.connectionState", Val: vms})
 		}
 	}
 	vc.resync(h)

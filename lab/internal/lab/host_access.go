@@ -18,7 +18,7 @@ type hostAccess struct {
 // ChangeLockdownMode changes the lockdown mode.
 func (a *hostAccess) ChangeLockdownMode(ctx *simulator.Context, req *types.ChangeLockdownMode) soap.HasFault {
 	ctx.Update(a, []types.PropertyChange{{Name: "lockdownMode", Val: req.Mode}})
-	a.vc.set(a.host, types.PropertyChange{Name: "config.lockdownMode", Val: req.Mode},
+	a.vc.update(a.host, types.PropertyChange{Name: "config.lockdownMode", Val: req.Mode},
 		types.PropertyChange{Name: "config.adminDisabled", Val: req.Mode != types.HostLockdownModeLockdownDisabled})
 	return &methods.ChangeLockdownModeBody{Res: new(types.ChangeLockdownModeResponse)}
 }
@@ -37,7 +37,7 @@ func (d *hostDateTime) UpdateDateTimeConfig(ctx *simulator.Context, req *types.U
 		info.NtpConfig = req.Config.NtpConfig
 	}
 	ctx.Update(d, []types.PropertyChange{{Name: "dateTimeInfo", Val: info}})
-	d.vc.set(d.host, types.PropertyChange{Name: "config.dateTimeInfo", Val: &info})
+	d.vc.update(d.host, types.PropertyChange{Name: "config.dateTimeInfo", Val: &info})
 	return &methods.UpdateDateTimeConfigBody{Res: new(types.UpdateDateTimeConfigResponse)}
 }
 
@@ -54,7 +54,7 @@ func (s *hostService) edit(ctx *simulator.Context, id string, f func(*types.Host
 		if info.Service[i].Key == id {
 			f(&info.Service[i])
 			ctx.Update(s, []types.PropertyChange{{Name: "serviceInfo", Val: info}})
-			s.vc.set(s.host, types.PropertyChange{Name: "config.service", Val: &info})
+			s.vc.update(s.host, types.PropertyChange{Name: "config.service", Val: &info})
 			return nil
 		}
 	}

@@ -41,9 +41,9 @@ func (vc *VC) editNetwork(h *simulator.HostSystem, f func(n *types.HostNetworkIn
 		return problem
 	}
 	completeNetwork(&n)
-	vc.set(h, types.PropertyChange{Name: "config.network", Val: &n})
+	vc.update(h, types.PropertyChange{Name: "config.network", Val: &n})
 	if hns, ok := get[*simulator.HostNetworkSystem](vc, *h.ConfigManager.NetworkSystem); ok {
-		vc.set(hns, types.PropertyChange{Name: "networkInfo", Val: &n})
+		vc.update(hns, types.PropertyChange{Name: "networkInfo", Val: &n})
 	}
 	vc.syncNetwork(h)
 	vc.syncVnics(h)

@@ -168,8 +168,8 @@ func (vc *VC) publishVnics(h *simulator.HostSystem, m *simulator.HostVirtualNicM
 	for _, c := range info.NetConfig {
 		vmotion = vmotion || c.NicType == "vmotion" && len(c.SelectedVnic) > 0
 	}
-	vc.set(m, types.PropertyChange{Name: "info", Val: info})
-	vc.set(h, types.PropertyChange{Name: "config.virtualNicManagerInfo", Val: &info}, types.PropertyChange{Name: "summary.config.vmotionEnabled", Val: vmotion})
+	vc.update(m, types.PropertyChange{Name: "info", Val: info})
+	vc.update(h, types.PropertyChange{Name: "config.virtualNicManagerInfo", Val: &info}, types.PropertyChange{Name: "summary.config.vmotionEnabled", Val: vmotion})
 }
 
 // selectVnic marks an adapter as the carrier of a kind of traffic, or no longer so.

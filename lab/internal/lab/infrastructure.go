@@ -38,12 +38,6 @@ type datastoreKey struct {
 // read runs f with the object locked. No other lock may be taken in it.
 func (vc *VC) read(o mo.Reference, f func()) { vc.newCtx().WithLock(o, f) }
 
-// set applies property changes to an object under its lock and tells waiting property collectors of just these. It is update for
-// objects that are too large to be compared with what they were: hosts.
-func (vc *VC) set(o mo.Reference, changes ...types.PropertyChange) {
-	vc.Map().AtomicUpdate(vc.newCtx(), o, changes)
-}
-
 // get returns the object of a reference as the type that it must have; ok is false for another or none.
 func get[T mo.Reference](vc *VC, ref types.ManagedObjectReference) (T, bool) {
 	o, ok := vc.Map().Get(ref).(T)

@@ -128,7 +128,7 @@ func (vc *VC) standard(dc *simulator.Datacenter, name string) types.ManagedObjec
 	folder, _ := get[*simulator.Folder](vc, dc.NetworkFolder)
 	vc.insert(folder, n)
 	self := n.Self
-	vc.set(n, types.PropertyChange{Name: "summary", Val: &types.NetworkSummary{Network: &self, Name: name, Accessible: true}})
+	vc.update(n, types.PropertyChange{Name: "summary", Val: &types.NetworkSummary{Network: &self, Name: name, Accessible: true}})
 	return self
 }
 

@@ -71,7 +71,7 @@ func (o *storageResources) ConfigureStorageDrsForPodTask(req *types.ConfigureSto
 		c.SpaceLoadBalanceConfig = merged(c.SpaceLoadBalanceConfig, s.SpaceLoadBalanceConfig)
 		c.IoLoadBalanceConfig = merged(c.IoLoadBalanceConfig, s.IoLoadBalanceConfig)
 		c.AutomationOverrides = merged(c.AutomationOverrides, s.AutomationOverrides)
-		vc.set(p, types.PropertyChange{Name: "podStorageDrsEntry", Val: &e})
+		vc.update(p, types.PropertyChange{Name: "podStorageDrsEntry", Val: &e})
 		return nil, nil
 	})
 	body.Res = &types.ConfigureStorageDrsForPod_TaskResponse{Returnval: ref}

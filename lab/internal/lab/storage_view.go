@@ -52,9 +52,9 @@ func (vc *VC) syncStorage(h *simulator.HostSystem) {
 		}
 	}
 	if hss, ok := get[*simulator.HostStorageSystem](vc, *h.ConfigManager.StorageSystem); ok {
-		vc.set(hss, types.PropertyChange{Name: "storageDeviceInfo", Val: devices}, types.PropertyChange{Name: "fileSystemVolumeInfo", Val: *files})
+		vc.update(hss, types.PropertyChange{Name: "storageDeviceInfo", Val: devices}, types.PropertyChange{Name: "fileSystemVolumeInfo", Val: *files})
 	}
-	vc.set(h, types.PropertyChange{Name: "config.storageDevice", Val: devices}, types.PropertyChange{Name: "config.fileSystemVolume", Val: files},
+	vc.update(h, types.PropertyChange{Name: "config.storageDevice", Val: devices}, types.PropertyChange{Name: "config.fileSystemVolume", Val: files},
 		types.PropertyChange{Name: "summary.hardware.numHBAs", Val: int32(len(devices.HostBusAdapter))})
 	if dss, ok := get[*simulator.HostDatastoreSystem](vc, *h.ConfigManager.DatastoreSystem); ok {
 		vc.setRefs(dss, "datastore", &dss.Datastore, slices.Clone(available))
@@ -96,7 +96,7 @@ func (vc *VC) mountedBy(key datastoreKey, ds *simulator.Datastore, host types.Ma
 		}
 		accessible = accessible || isTrue(x.MountInfo.Accessible)
 	}
-	vc.set(ds, types.PropertyChange{Name: "host", Val: after}, types.PropertyChange{Name: "summary.accessible", Val: accessible},
+	vc.update(ds, types.PropertyChange{Name: "host", Val: after}, types.PropertyChange{Name: "summary.accessible", Val: accessible},
 		types.PropertyChange{Name: "summary.multipleHostAccess", Val: mounted > 1})
 }
 
@@ -212,7 +212,7 @@ func (vc *VC) datastoreOf(dc *simulator.Datacenter, m *hostMount) *simulator.Dat
 	info := m.info(types.DatastoreInfo{
 		Name: name, Url: m.dir, FreeSpace: free, MaxFileSize: 64 << 40, MaxVirtualDiskCapacity: 62 << 40, MaxMemoryFileSize: 64 << 40, Timestamp: &now,
 	})
-	vc.set(ds, types.PropertyChange{Name: "info", Val: info}, types.PropertyChange{Name: "summary.capacity", Val: m.capacity},
+	vc.update(ds, types.PropertyChange{Name: "info", Val: info}, types.PropertyChange{Name: "summary.capacity", Val: m.capacity},
 		types.PropertyChange{Name: "summary.freeSpace", Val: free})
 	return ds
 }

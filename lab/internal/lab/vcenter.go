@@ -100,12 +100,5 @@ func (vc *VC) newCtx() *simulator.Context {
 
 // update applies property changes to an object under its lock and tells waiting property collectors.
 func (vc *VC) update(o mo.Reference, changes ...types.PropertyChange) {
-	ctx := vc.newCtx()
-	ctx.WithLock(o, func() {
-		before := simulator.Checkpoint(o)
-		ctx.Update(o, changes)
-		if nested := inside(before, simulator.Checkpoint(o)); len(nested) > 0 {
-			ctx.Update(o, nested)
-		}
-	})
+	vc.Map().AtomicUpdate(vc.newCtx(), o, changes)
 }

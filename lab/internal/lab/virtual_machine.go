@@ -71,7 +71,7 @@ func (m *machine) read(f func(*simulator.VirtualMachine)) {
 // lock: f replaces what pointers point to instead of changing it.
 func (m *machine) edit(f func(*simulator.VirtualMachine)) {
 	if vm := m.vm(); vm != nil {
-		m.vc.edit(vm, func() { f(vm) })
+		m.vc.newCtx().AutoUpdate(vm, func() { f(vm) })
 	}
 }
 
