@@ -26,7 +26,7 @@ target = TargetSite("target", stack, adoption)
 parts: list[pulumi.Resource] = [target, SourceStorage("old-array", stack, preview=preview, after=[target])]
 if stack.target.cluster.evc is not None:
     parts.append(EvcMode("evc", stack.target, preview, pulumi.ResourceOptions(depends_on=[target])))
-waves = declare_waves(stack, preview=preview, after=parts)
+waves = declare_waves(stack, preview=preview, parts=parts)
 
 pulumi.export("adopted", target.adopted)
 pulumi.export("vms", {name: vm.result() for wave in waves.values() for name, vm in wave.vms.items()})

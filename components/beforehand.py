@@ -15,38 +15,40 @@ from vsphere.site import Site
 from vsphere.watch import News
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
-    from components.settings import Settings
+    from components.settings import Datastore, Settings
 
 
 def look(stack: Settings) -> Adoption:
     """Verify both vCenters, log in, and return what to declare and what to adopt. Changes nothing.
 
-    Raises: Refused, Unreachable; SettingsError where a new datastore is wanted on a disk that the source uses.
+    Raises: Refused, Unreachable; SettingsError where a new datastore is wanted on a disk that may hold data.
     """
     endpoints = access.endpoints(stack)
     try:
-        source = Site(endpoints["source"], News(), threading.Event())
-        names = sorted(existing(endpoints["source"])["datastore"])
-        refuse_used_disks(stack, site_storage.old_volumes(source, names).values())
+        source, target = (Site(endpoints[name], News(), threading.Event()) for name in ("source", "target"))
         there = existing(endpoints["target"])
+        new = [datastore for datastore in stack.target.datastores if datastore.name not in there["datastore"]]
+        refuse_used_disks(stack, new, {**site_storage.held_back(target), **site_storage.disks_in_use(source)})
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
     return Adoption(there, state_of_this_stack())
 
 
-def refuse_used_disks(stack: Settings, used: Iterable[site_storage.OldVolume | None]) -> None:
-    """Refuse a new datastore on a disk that holds a volume of the source: creating it would format the disk.
+def refuse_used_disks(stack: Settings, new: Sequence[Datastore], used: Mapping[str, str]) -> None:
+    """Refuse a new datastore on a disk that may hold data: creating it would format the disk.
+
+    `new` are the datastores that do not exist yet, `used` says why a disk must not be touched, by device.
 
     Raises: SettingsError, naming every such disk.
     """
-    holders = {device.lower(): volume.name for volume in used if volume for device in volume.devices}
+    reasons = {device.lower(): reason for device, reason in used.items()}
     problems = [
-        f"esxodus:target.datastores[{number}].disk: {datastore.disk} holds datastore {holders[datastore.disk.lower()]} of "
-        f"{stack.source.vcenter}; a new datastore needs a blank disk"
+        f"esxodus:target.datastores[{number}].disk: {datastore.disk} {reasons[datastore.disk.lower()]}; "
+        "a new datastore needs a blank disk that only the new hosts see"
         for number, datastore in enumerate(stack.target.datastores)
-        if datastore.disk.lower() in holders
+        if datastore in new and datastore.disk.lower() in reasons
     ]
     if problems:
         raise SettingsError(problems)

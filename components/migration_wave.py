@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from components.providers.migrated_vm import MigratedVm
+from migration.model import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,18 +27,27 @@ class MigrationWave(pulumi.ComponentResource):
         specs: Sequence[VmSpec],
         *,
         preview: int,
+        parts: Sequence[pulumi.Resource] = (),
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the wave's VMs. `after`: waves and site parts that must be complete before any of them is touched."""
+        """Declare the wave's VMs.
+
+        `after` are the waves that must be complete before any of them is touched, `parts` what the target must have for those
+        that are wanted there: the way back must not depend on a new site that is broken.
+        """
         super().__init__("esxodus:index:MigrationWave", name, None, opts)
         # A child does not inherit what its parent depends on.
-        inside = pulumi.ResourceOptions(parent=self, depends_on=list(after))
-        self.vms = {logical: MigratedVm(logical, spec, preview, opts=inside) for logical, spec in _named(specs).items()}
+        back = pulumi.ResourceOptions(parent=self, depends_on=list(after))
+        there = pulumi.ResourceOptions(parent=self, depends_on=[*parts, *after])
+        self.vms = {
+            logical: MigratedVm(logical, spec, preview, opts=back if spec.stage is Stage.SOURCE else there)
+            for logical, spec in _named(specs).items()
+        }
         self.register_outputs({})
 
 
-def declare_waves(stack: Settings, *, preview: int, after: Sequence[pulumi.Resource]) -> dict[str, MigrationWave]:
+def declare_waves(stack: Settings, *, preview: int, parts: Sequence[pulumi.Resource]) -> dict[str, MigrationWave]:
     """Declare all waves, each after those that it names, whatever order they are written in."""
     declared: dict[str, MigrationWave] = {}
     specs = stack.specs()
@@ -49,7 +59,8 @@ def declare_waves(stack: Settings, *, preview: int, after: Sequence[pulumi.Resou
             ready.name,
             [spec for wave, spec in specs if wave is ready],
             preview=preview,
-            after=[*after, *(declared[name] for name in ready.after)],
+            parts=parts,
+            after=[declared[name] for name in ready.after],
         )
     return declared
 

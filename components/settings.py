@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 import pydantic
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
 from components import settings_checks, settings_words
@@ -40,7 +40,16 @@ def _named(value: object) -> object:
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^\S(.*\S)?$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")]
 Server = Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$")]
+
+
+def _sha1(value: str) -> str:
+    if len(value) != 59:
+        raise ValueError("must be a SHA-1 thumbprint, 20 pairs: vCenter takes no other for a host that joins")
+    return value
+
+
 Thumbprint = Annotated[str, BeforeValidator(_thumbprint)]
+HostThumbprint = Annotated[Thumbprint, AfterValidator(_sha1)]
 Evc = Annotated[str, Field(pattern=r"^(auto|(intel|amd)-[a-z0-9-]+)$")]
 
 
@@ -67,10 +76,10 @@ class Cluster(_Model):
 
 
 class NewHost(_Model):
-    """A host that joins the new cluster; its certificate is pinned."""
+    """A host that joins the new cluster; its certificate is pinned, by SHA-1: the only form that AddHost takes."""
 
     name: Host
-    thumbprint: Thumbprint
+    thumbprint: HostThumbprint
 
 
 class Switch(_Model):

@@ -32,13 +32,15 @@ from migration.model import (
     Wait,
 )
 from migration.phrase import phrase
-from migration.schedule import Admitted, Later, Load, Nowhere, admit
+from migration.schedule import Admitted, Load, Nowhere, admit
 from migration.sites import Sites
 
 ATTEMPTS = 5
 """Tries after a Transient error before it is given up; what counts is the number since the last step that ended well."""
 SETTLE = 20.0
 """Seconds in which the sites must show the effect of a step that ended well."""
+TURN = 1.0
+"""Seconds between two looks while there is no room for a step; a step that ends wakes the next at once."""
 REPEATS = 3
 """How often one run does the same step: whoever undoes it must be found by an operator."""
 PATIENCE = 6 * 3600.0
@@ -71,35 +73,33 @@ class Admission:
         self._changed = threading.Condition()
 
     @contextmanager
-    def admitted(
-        self, name: str, action: Action, vm: Vm | None, seen: Observation, stop: threading.Event
-    ) -> Iterator[Placed]:
-        """Hold the action's cost while the block runs; wait for room first.
+    def admitted(self, name: str, action: Action, vm: Vm | None, seen: Observation) -> Iterator[Placed | None]:
+        """Hold the action's cost while the block runs, placed where it goes; None: there is no room now.
 
-        Raises: Blocked where there is no place for it at all; Paused when asked to stop while waiting.
+        What was seen grows old while one waits, so who gets None must look again before asking anew.
+
+        Raises: Blocked where there is no place for it, however long one waits.
         """
-        admitted = self._take(name, action, vm, seen, stop)
+        with self._changed:
+            answer = admit(name, action, vm, seen, self._load)
+            if isinstance(answer, Nowhere):
+                raise Blocked((answer.concern,))
+            if isinstance(answer, Admitted):
+                self._load = self._load.add(answer.cost)
+        if not isinstance(answer, Admitted):
+            yield None
+            return
         try:
-            yield admitted.placed
+            yield answer.placed
         finally:
             with self._changed:
-                self._load = self._load.remove(admitted.cost)
+                self._load = self._load.remove(answer.cost)
                 self._changed.notify_all()
 
-    def _take(self, name: str, action: Action, vm: Vm | None, seen: Observation, stop: threading.Event) -> Admitted:
+    def wait(self, timeout: float) -> None:
+        """Wait until something that was admitted has ended, at most `timeout` seconds."""
         with self._changed:
-            while True:
-                if stop.is_set():
-                    raise Paused(f"{name}: paused while waiting for its turn; nothing is under way")
-                answer = admit(name, action, vm, seen, self._load)
-                match answer:
-                    case Admitted():
-                        self._load = self._load.add(answer.cost)
-                        return answer
-                    case Later():
-                        self._changed.wait(1.0)
-                    case Nowhere(concern):
-                        raise Blocked((concern,))
+            self._changed.wait(timeout)
 
 
 def converge(
@@ -121,7 +121,7 @@ def converge(
     attempts = 0
     while True:
         if stop.is_set():
-            raise Paused(f"{spec.identity.name}: paused between two steps; run again to go on")
+            raise Paused(f"{spec.identity.name}: paused {run.where}; run again to go on")
         try:
             outcome = run.step()
         except Transient as error:
@@ -162,6 +162,8 @@ class _Run:
         self.overdue = False
         self.progressed = False
         self.performed: list[Action] = []
+        self.queued: Action | None = None
+        self.where = "before its first step; nothing was begun"
         self.steps: list[str] = []
         self.timings: dict[str, float] = {}
         self.down_since: float | None = None
@@ -178,6 +180,7 @@ class _Run:
         if self.overdue:
             seen = seen.overdue_now()
         self._note_power(seen)
+        self.where = _where(seen)
         match decide(self.spec, seen):
             case Done():
                 vm = seen.vm
@@ -200,6 +203,12 @@ class _Run:
             raise OutOfTime(
                 f"{self.spec.identity.name}: {reason}, and nothing has changed for {PATIENCE / 3600:g} h; run again later"
             )
+
+    def _queue(self, action: Action, seen: Observation) -> None:
+        if action != self.queued:
+            self.queued = action
+            self.say(f"waiting for its turn: {phrase(action, seen)}", None)
+        self.admission.wait(TURN)
 
     def _note_power(self, seen: Observation) -> None:
         """The guest is up again once it is seen powered on after this run powered it on."""
@@ -231,7 +240,10 @@ class _Run:
                 "each time; look at the VM's tasks in vCenter, then run again"
             )
         vm = seen.vm
-        with self.admission.admitted(self.spec.identity.name, action, vm, seen, self.stop) as placed:
+        with self.admission.admitted(self.spec.identity.name, action, vm, seen) as placed:
+            if placed is None:
+                self._queue(action, seen)
+                return
             words = phrase(action, seen, placed)
             self.say(words, 0 if isinstance(action, Relocate) else None)
             started = self.clock()
@@ -253,3 +265,14 @@ def kind(action: Action) -> str:
     """Return the name of a kind of step, as the outputs show it."""
     name = type(action).__name__
     return name[0].lower() + name[1:]
+
+
+def _where(seen: Observation) -> str:
+    """Say how a VM is left that is paused between two steps; what is urgent about it first."""
+    vm = seen.vm
+    if vm is None:
+        return "while it is registered nowhere"
+    on_its_way = vm.papers is not None and vm.papers.transit
+    if on_its_way and vm.papers and vm.papers.power is Power.ON and vm.power is Power.OFF:
+        return f"at {vm.site} while its guest is down"
+    return f"between two steps at {vm.site}, {'powered on' if vm.power is Power.ON else 'powered off'}"

@@ -7,9 +7,11 @@ question is asked of the world as it is then.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from migration.concerns import blocking
+from migration.concerns.guest import moved_choice
 from migration.model import (
     HOME,
     TEMPLATE_MARK,
@@ -92,7 +94,7 @@ def _recover(spec: VmSpec, seen: Observation, found: Adrift) -> Action:
         pool=papers.pool,
         host=papers.host if at_source else "",
         volumes=found.volumes,
-        networks=frozenset(papers.nics.values()) if at_source else frozenset(_mapped(spec, papers).values()),
+        networks=_networks(papers.nics if at_source else _mapped(spec, papers)),
         # Somebody took a settled VM out of the target's inventory: it is on its way again.
         papers=None if papers.transit else replace(papers, leaving=spec.target, transit=True),
     )
@@ -101,11 +103,10 @@ def _recover(spec: VmSpec, seen: Observation, found: Adrift) -> Action:
 def _answer(vm: Vm) -> Act:
     """Answer "moved": that keeps BIOS UUID and MACs (vsphere-facts: S48, S49)."""
     question = vm.question
-    assert question is not None  # noqa: S101 - narrowed by the caller; other questions were stopped as a concern
-    key, label = next(
-        (key, label) for key, label in question.choices.items() if "moved" in label.lower().replace("_", " ")
-    )
-    return Act(Answer(question.id, key, label))
+    choice = moved_choice(question) if question else None
+    assert question is not None  # noqa: S101 - narrowed by the caller
+    assert choice is not None  # noqa: S101 - the concern guest.question has stopped every other question
+    return Act(Answer(question.id, *choice))
 
 
 def _leave(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
@@ -173,9 +174,7 @@ def _restore(spec: VmSpec, vm: Vm, papers: Papers) -> Action | None:
     if vm.template:
         return None  # it became one after it had arrived; the papers are of no more use
     wanted = _mapped(spec, papers) if vm.site == spec.target else papers.nics
-    networks = {
-        nic.key: wanted[str(nic.key)] for nic in vm.nics if wanted.get(str(nic.key), nic.network) != nic.network
-    }
+    networks = {nic.key: network for nic in vm.nics if (network := wanted.get(str(nic.key))) and network != nic.network}
     if networks:
         return Reconnect(networks)
     if papers.power is Power.ON and vm.power is not Power.ON:
@@ -244,6 +243,10 @@ def _unmake_template(vm: Vm) -> Action:
 def _mapped(spec: VmSpec, papers: Papers) -> dict[str, str]:
     """Return each card's network at the target."""
     return {key: spec.networks[network] for key, network in papers.nics.items() if network in spec.networks}
+
+
+def _networks(nics: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(network for network in nics.values() if network)
 
 
 def _own(vm: Vm) -> dict[str, str]:

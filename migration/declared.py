@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migration.model import Observation, SiteView, VmSpec, Volume
+from migration.model import Host, Observation, VmSpec, Volume
 
 
 def as_declared(spec: VmSpec, seen: Observation) -> Observation:
     """Return the observation with the target's declared networks, its new datastores, and the old ones mounted.
 
-    What is there already stays as it is seen.
+    What is there already stays as it is seen, but for the hosts of the declared cluster: they will see the declared networks
+    and volumes. Where the cluster has no host yet, one stands for those that are declared.
     """
     target = seen.sites.get(spec.target)
     source = seen.sites.get(spec.source)
@@ -20,7 +21,15 @@ def as_declared(spec: VmSpec, seen: Observation) -> Observation:
     ids = {volume.id for volume in target.volumes}
     new = tuple(Volume(f"declared:{name}", name) for name in spec.new_volumes if name not in names)
     old = tuple(volume for volume in source.volumes if volume.name in spec.old_volumes and volume.id not in ids)
-    built: SiteView = replace(
-        target, volumes=(*target.volumes, *new, *old), networks=target.networks | set(spec.declared_networks)
+    networks = frozenset(spec.declared_networks)
+    volumes = frozenset(one.id for one in new) | seen.volume_ids(spec.source, spec.old_volumes)
+    there = [host for host in target.hosts if host.cluster == spec.cluster] or [Host("declared", spec.cluster)]
+    others = [host for host in target.hosts if host.cluster != spec.cluster]
+    built = [replace(one, networks=one.networks | networks, volumes=one.volumes | volumes) for one in there]
+    view = replace(
+        target,
+        volumes=(*target.volumes, *new, *old),
+        networks=target.networks | networks,
+        hosts=(*built, *others),
     )
-    return replace(seen, sites={**seen.sites, spec.target: built})
+    return replace(seen, sites={**seen.sites, spec.target: view})

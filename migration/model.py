@@ -134,6 +134,8 @@ class Disk:
     written: float = 0.0
     mode: str = "persistent"
     rdm: Literal["", "physical", "virtual"] = ""
+    below: frozenset[str] = frozenset()  # the volumes of what it is a delta of: snapshots, the base of a linked clone
+    shared: bool = False  # with another VM: multi-writer, or on a controller that shares its bus
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +235,14 @@ class Vm:
     tools: Tools = Tools.NOT_INSTALLED
     question: Question | None = None
     in_flight: InFlight | None = None
+    vapp: bool = False
     reachable: bool = True  # False: vCenter shows it orphaned, inaccessible, invalid or disconnected
 
     @property
     def volumes(self) -> frozenset[str]:
         """The volumes that hold any of its files."""
-        return frozenset({self.vmx.volume, *(disk.file.volume for disk in self.disks)})
+        chains = frozenset[str]().union(*(disk.below for disk in self.disks))
+        return frozenset({self.vmx.volume, *(disk.file.volume for disk in self.disks)}) | chains
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What may run at once, and where it goes. Pure: `converge` holds the lock.
 
-vCenter's own cost model (vsphere-facts: S33, S34, documented up to 6.7): a host may bear 8, a datastore 128; a Storage
-vMotion costs 4 on its host and 16 on each datastore it touches, a cold operation 1 on its host. vCenter queues what does
-not fit; staying below its queue lets our time limits measure work instead of waiting.
+vCenter's own cost model of provisioning (vsphere-facts: S33, S34, documented up to 6.7): a host may bear 8, a datastore 128; a
+Storage vMotion costs 4 on its host and 16 on each datastore it touches, a cold relocation 1 on its host. vCenter queues what
+does not fit; staying below its queue lets our time limits measure work instead of waiting. Power, register and reconfigure
+cost nothing there, and here: a guest that is down must never wait behind somebody's copy.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ from migration.model import (
     Register,
     Relocate,
     Severity,
+    SiteView,
     Vm,
 )
 
 HOST_LIMIT: Final = 8
 VOLUME_LIMIT: Final = 128
 STORAGE_VMOTION: Final = (4, 16)
-"""Cost on the host and on each datastore; a copy of a powered-off VM reads and writes the same, so it counts alike."""
-COLD: Final = (1, 0)
+"""Cost on the host and on each datastore."""
+COLD: Final = 1
+"""Cost on the host of relocating a powered-off VM; its datastores read and write the same, so there it counts alike."""
 RESERVE: Final = 0.05
 """Part of a new datastore that stays free, for snapshots, swap and growth."""
 
@@ -110,38 +113,36 @@ def admit(name: str, action: Action, vm: Vm | None, seen: Observation, load: Loa
         case Relocate() if vm is not None:
             return _admit_relocate(name, action, vm, seen, load)
         case _:
-            cost = Cost(hosts={f"{vm.site}/{vm.host}": COLD[0]}) if vm is not None and vm.host else Cost()
-            return Admitted(Placed(), cost) if load.fits(cost) else Later()
+            return Admitted(Placed(), Cost())
 
 
 def _admit_register(name: str, action: Register, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
     """Choose the host: the one it came from where that is usable, else the one with the fewest VMs."""
     view = seen.sites[action.site]
-    able = [host for host in view.hosts if _can_run(host, action)]
+    able = [host for host in view.hosts if can_run(host, action.cluster, action.volumes, action.networks)]
     if not able:
-        names = ", ".join(view.volume_name(volume) or volume for volume in sorted(action.volumes))
-        return Nowhere(
-            Concern(
-                "host.none-able",
-                Severity.BLOCKS,
-                name,
-                f"no usable host of {view.vcenter} sees both its datastores ({names}) and its networks "
-                f"({', '.join(sorted(action.networks))})",
-                "bring a host back from maintenance, mount the datastores and networks on one, then run again",
-            )
-        )
-    for host in sorted(able, key=lambda host: _host_order(host, action, load)):
-        key = f"{action.site}/{host.name}"
-        cost = Cost(hosts={key: COLD[0]}, registrations={key: 1})
-        if load.fits(cost):
-            return Admitted(Placed(host=host.name), cost)
-    return Later()
+        return Nowhere(no_host(name, view, action.volumes, action.networks))
+    best = min(able, key=lambda host: _host_order(host, action, load))
+    return Admitted(Placed(host=best.name), Cost(registrations={f"{action.site}/{best.name}": 1}))
 
 
-def _can_run(host: Host, action: Register) -> bool:
+def no_host(name: str, view: SiteView, volumes: frozenset[str], networks: frozenset[str]) -> Concern:
+    """Return what the operator should know where no host can take the VM."""
+    stores = ", ".join(view.volume_name(volume) or volume for volume in sorted(volumes))
+    return Concern(
+        "host.none-able",
+        Severity.BLOCKS,
+        name,
+        f"no usable host of {view.vcenter} sees both its datastores ({stores}) and its networks "
+        f"({', '.join(sorted(networks)) or 'none'})",
+        "bring a host back from maintenance, mount the datastores and networks on one, then run again",
+    )
+
+
+def can_run(host: Host, cluster: str, volumes: frozenset[str], networks: frozenset[str]) -> bool:
     """Say whether a VM with these files and networks can be run by the host."""
-    in_cluster = not action.cluster or host.cluster == action.cluster
-    return host.usable and in_cluster and action.volumes <= host.volumes and action.networks <= host.networks
+    in_cluster = not cluster or host.cluster == cluster
+    return host.usable and in_cluster and volumes <= host.volumes and networks <= host.networks
 
 
 def _host_order(host: Host, action: Register, load: Load) -> tuple[bool, int, float, str]:
@@ -158,12 +159,25 @@ def _admit_relocate(name: str, action: Relocate, vm: Vm, seen: Observation, load
         targets = sorted(set(action.to.values()))
         cost = _copy_cost(vm, targets, {})
         return Admitted(Placed(), cost) if load.fits(cost) else Later()
+    mounted = next((host.volumes for host in view.hosts if host.name == vm.host), frozenset[str]())
     room = {
         volume.id: volume.free - load.reserved(volume.id) - RESERVE * volume.capacity
         for volume in view.volumes
-        if volume.id in action.candidates
+        if volume.id in action.candidates and volume.id in mounted
     }
-    enough = [key for key, free in room.items() if free >= action.size]
+    if not room:
+        names = ", ".join(view.volume_name(volume) or volume for volume in action.candidates)
+        return Nowhere(
+            Concern(
+                "datastore.not-on-host",
+                Severity.BLOCKS,
+                name,
+                f"its host {vm.host} has mounted none of the new datastores ({names})",
+                "present and mount them there, or move the VM to a host that has them, then run again",
+            )
+        )
+    size = action.size + (vm.memory if vm.power is Power.ON else 0.0)  # its swap file goes along
+    enough = [key for key, free in room.items() if free >= size]
     if not enough:
         if any(load.reserved(key) for key in room):
             return Later()
@@ -173,13 +187,13 @@ def _admit_relocate(name: str, action: Relocate, vm: Vm, seen: Observation, load
                 "datastore.too-small",
                 Severity.BLOCKS,
                 name,
-                f"it needs {action.size:.1f} GiB (up to {needed:.0f} GiB); the new datastore with the most room has "
+                f"it needs {size:.1f} GiB (up to {needed:.0f} GiB); the new datastore with the most room has "
                 f"{max(best, 0.0):.1f} GiB beyond its reserve",
                 "enlarge or add a new datastore, then run again",
             )
         )
     for key in sorted(enough, key=lambda key: (-room[key], key)):
-        cost = _copy_cost(vm, [key], {key: action.size})
+        cost = _copy_cost(vm, [key], {key: size})
         if load.fits(cost):
             return Admitted(Placed(volume=key), cost)
     return Later()
@@ -187,6 +201,8 @@ def _admit_relocate(name: str, action: Relocate, vm: Vm, seen: Observation, load
 
 def _copy_cost(vm: Vm, targets: list[str], reserved: Mapping[str, float]) -> Cost:
     """Return the cost of copying the VM's files: its host, every volume read, every volume written."""
-    host, volume = STORAGE_VMOTION if vm.power is Power.ON else (COLD[0], STORAGE_VMOTION[1])
+    host, volume = STORAGE_VMOTION
     touched = vm.volumes | set(targets)
-    return Cost({f"{vm.site}/{vm.host}": host}, dict.fromkeys(touched, volume), reserved)
+    return Cost(
+        {f"{vm.site}/{vm.host}": host if vm.power is Power.ON else COLD}, dict.fromkeys(touched, volume), reserved
+    )

@@ -43,7 +43,9 @@ def main() -> int:
                 console.print(f"{name}: vCenter {vcenter['version']} at {vcenter['host']}, user {vcenter['username']}")
             console.print()
             console.print(_HOW.format(site=site, control=lab.endpoints["control"]), markup=False)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+            signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # what is not blocked would not be waited for
+            signal.sigwait(ends)
     except (DemoError, LabError) as error:
         console.print(f"[red]lab:[/] {error}")
         return 1

@@ -86,6 +86,10 @@ def wanted(evc: Evc, setting: str) -> str:
         if setting not in known:
             raise SettingsError([f"cluster.evc: {setting!r} is none of auto, {', '.join(known)}"])
         return setting
+    if evc.current and not all(evc.hosts.values()):
+        return (
+            evc.current
+        )  # a host that does not report its ceiling, such as a dead one, is no reason to change anything
     found = highest_common(list(evc.hosts.values()), evc.modes)
     if found is None:
         ceilings = (

@@ -13,7 +13,7 @@ from pyVmomi import vim
 
 from migration.model import File, Host, Identity, InFlight, Power, SiteView, Vm, Volume
 from vsphere.machines import GIB, Place, Surroundings, instance_uuid, machine, vmx_path
-from vsphere.names import decoded, segment, split_path
+from vsphere.names import decoded, mounted_path, segment, split_path
 from vsphere.session import moref
 from vsphere.snapshot import Record, Snapshot
 
@@ -79,11 +79,14 @@ class Inventory:
     @cached_property
     def unreadable(self) -> tuple[Record, ...]:
         """VMs of which not even the configuration file is known: any .vmx on a volume may be theirs."""
-        return tuple(one for one in self.snapshot.of(vim.VirtualMachine) if not vmx_path(one))
+        return tuple(one for one in self.snapshot.of(vim.VirtualMachine) if not self._vmx(one).path)
 
     def _vmx(self, record: Record) -> File:
+        text = vmx_path(record)
+        if mounted := mounted_path(text):
+            return File(f"vmfs:{mounted[0]}", mounted[1])
         try:
-            name, path = split_path(vmx_path(record))
+            name, path = split_path(text)
         except ValueError:
             return File("", "")
         return File(self._volume_of("", name, record.targets("datastore")), path)
@@ -144,12 +147,16 @@ class Inventory:
 
     @cached_property
     def network_names(self) -> dict[str, str]:
-        """Names by network id and, for distributed port groups, by key too."""
+        """Names by network id and, for distributed port groups, by "switch UUID/key" too.
+
+        A key alone is a counter of its vCenter: a card that came from another one may bear the key of a stranger.
+        """
         names = {}
         for record in self.snapshot.of(vim.Network):
-            for key in (record.moref, str(record.get("key", ""))):
-                names[key] = decoded(str(record.get("name", "")))
-        names.pop("", None)
+            names[record.moref] = name = decoded(str(record.get("name", "")))
+            if key := record.get("key"):
+                switch = self.snapshot.record(record.target("config.distributedVirtualSwitch"))
+                names[f"{switch.get('uuid') if switch else ''}/{key}"] = name
         return names
 
     def datastore(self, volume: str, datacenter: str = "") -> Record | None:

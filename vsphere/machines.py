@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -43,7 +43,7 @@ class Surroundings:
     volume: Callable[[str, str], str]
     """From (datastore id or "", datastore name) to the volume's id."""
     network: Callable[[str], str]
-    """From a network's id or a distributed port group's key to its name."""
+    """From a network's id, or a distributed port group's "switch UUID/key", to its name; "" where it is not of this site."""
     fields: Mapping[int, str]
     in_flight: InFlight | None
 
@@ -74,6 +74,7 @@ def machine(record: Record, around: Surroundings) -> Vm:
         tools=_tools(record),
         question=_question(record.get("runtime.question")),
         in_flight=around.in_flight,
+        vapp=record.get("parentVApp") is not None,
         reachable=str(record.get("runtime.connectionState", "connected")) == "connected"
         and record.get("config.files.vmPathName") is not None,
     )
@@ -115,10 +116,12 @@ def _disks(record: Record, around: Surroundings) -> tuple[Disk, ...]:
         int(layout.key): sum(sizes.get(int(key), 0) for unit in layout.chain or () for key in unit.fileKey or ())
         for layout in record.get("layoutEx.disk", ())
     }
-    return tuple(_disk(disk, written, around) for disk in devices(record, vim.vm.device.VirtualDisk))
+    buses = devices(record, vim.vm.device.VirtualSCSIController)
+    sharing = {int(bus.key) for bus in buses if str(bus.sharedBus) != "noSharing"}
+    return tuple(_disk(disk, written, sharing, around) for disk in devices(record, vim.vm.device.VirtualDisk))
 
 
-def _disk(disk: Any, written: Mapping[int, int], around: Surroundings) -> Disk:
+def _disk(disk: Any, written: Mapping[int, int], sharing: set[int], around: Surroundings) -> Disk:
     backing = disk.backing
     datastore = getattr(backing, "datastore", None)
     return Disk(
@@ -129,7 +132,16 @@ def _disk(disk: Any, written: Mapping[int, int], around: Surroundings) -> Disk:
         written=written.get(int(disk.key), 0) / GIB,
         mode=str(getattr(backing, "diskMode", None) or "persistent"),
         rdm=_RDM.get(str(getattr(backing, "compatibilityMode", "")), ""),
+        below=frozenset(_below(backing, around)),
+        shared=str(getattr(backing, "sharing", None)) == "sharingMultiWriter" or disk.controllerKey in sharing,
     )
+
+
+def _below(backing: Any, around: Surroundings) -> Iterator[str]:
+    """Yield the volume of each layer under the running one."""
+    while backing := getattr(backing, "parent", None):
+        datastore = getattr(backing, "datastore", None)
+        yield _file(str(backing.fileName or ""), moref(datastore) if datastore else "", around).volume
 
 
 def _nic(card: Any, around: Surroundings) -> Nic:
@@ -146,7 +158,7 @@ def _nic(card: Any, around: Surroundings) -> Nic:
 def _network(backing: Any, around: Surroundings) -> str:
     match backing:
         case vim.vm.device.VirtualEthernetCard.DistributedVirtualPortBackingInfo():
-            return around.network(str(backing.port.portgroupKey or ""))
+            return around.network(f"{backing.port.switchUuid}/{backing.port.portgroupKey}")
         case vim.vm.device.VirtualEthernetCard.OpaqueNetworkBackingInfo():
             return str(backing.opaqueNetworkId)
         case vim.vm.device.VirtualEthernetCard.NetworkBackingInfo():
@@ -183,7 +195,8 @@ def _count(tree: Any) -> int:
 def _tools(record: Record) -> Tools:
     if record.get("guest.toolsRunningStatus") == "guestToolsRunning":
         return Tools.RUNNING
-    if record.get("guest.toolsVersionStatus2", "guestToolsNotInstalled") == "guestToolsNotInstalled":
+    # Nothing known (a host that has just reconnected) is no reason to pull the plug: it may come up.
+    if record.get("guest.toolsVersionStatus2") == "guestToolsNotInstalled":
         return Tools.NOT_INSTALLED
     return Tools.NOT_RUNNING
 

@@ -52,6 +52,12 @@ def datastore_path(datastore: str, path: str) -> str:
     return f"[{datastore}] {path}"
 
 
+def mounted_path(text: str) -> tuple[str, str] | None:
+    """Split "/vmfs/volumes/<uuid or name>/folder/file", the form of an inaccessible VM's path; None for another form."""
+    match = _MOUNTED.match(text)
+    return (match["volume"], match["path"]) if match else None
+
+
 def beside(vmx: File, name: str) -> tuple[str, str]:
     """Return where a file that a .vmx names lies, as (volume, path).
 

@@ -43,6 +43,7 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
         vim.VirtualMachine: (
             "name",
             "parent",
+            "parentVApp",
             "resourcePool",
             "datastore",
             "customValue",

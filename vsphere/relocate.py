@@ -45,6 +45,11 @@ def relocate(site: Site, vm: Vm, action: Relocate, placed: Placed, progress: Pro
         return all(disk.file.volume == wanted.get(str(disk.key), home) for disk in now.disks)
 
     site.settle(ref, arrived)
+    # vCenter updates free space now and then; who is admitted next must see what this copy has taken.
+    for volume in {home, *action.to.values()}:
+        datastore = _datastore(inventory, record, vm, volume)
+        site.session.read(f"{vm.name}: refresh the free space of its datastore", datastore.Refresh, vm.name)
+        site.watch.reread(datastore)
 
 
 def _datastore(inventory: Inventory, record: Record, vm: Vm, volume: str) -> Any:

@@ -217,7 +217,7 @@ class Session:
         if content.sessionManager is None:
             raise Unexpected(f"{self.endpoint} offers no login")
         self._stub.SetSessionId(None)
-        user = content.sessionManager.Login(self.endpoint.username, self.endpoint.password, None)
+        user = content.sessionManager.Login(self.endpoint.username, self.endpoint.password, "en_US")
         self._slow.SetSessionId(self._stub.GetSessionId())
         self._slow.cookie = self._stub.cookie
         self._logins += 1

@@ -7,7 +7,7 @@ device and reason, and that is all: the disk is the original, and a new signatur
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,19 +84,19 @@ def old_volumes(site: Site, names: Sequence[str]) -> dict[str, OldVolume | None]
 
     Raises: MigrationError.
     """
-    records = collect(site.session, "reading the old datastores", vim.Datastore, ("name", "info"))
     found: dict[str, OldVolume | None] = dict.fromkeys(names)
-    for record in records:
-        name = decoded(str(record.get("name")))
-        if name in found:
-            vmfs = getattr(record.get("info"), "vmfs", None)
-            found[name] = OldVolume(
-                name=name,
-                id=volume_id(site.name, record),
-                devices=tuple(str(extent.diskName) for extent in vmfs.extent or ()) if vmfs else (),
-                version=str(vmfs.version or "") if vmfs else "",
-            )
-    return found
+    return found | {volume.name: volume for volume in _volumes(site) if volume.name in found}
+
+
+def _volumes(site: Site) -> Iterator[OldVolume]:
+    for record in collect(site.session, "reading the datastores", vim.Datastore, ("name", "info")):
+        vmfs = getattr(record.get("info"), "vmfs", None)
+        yield OldVolume(
+            name=decoded(str(record.get("name"))),
+            id=volume_id(site.name, record),
+            devices=tuple(str(extent.diskName) for extent in vmfs.extent or ()) if vmfs else (),
+            version=str(vmfs.version or "") if vmfs else "",
+        )
 
 
 def mounts(site: Site, hosts: Sequence[str], volumes: Collection[OldVolume]) -> tuple[Mount, ...]:
@@ -118,6 +118,43 @@ def mounts(site: Site, hosts: Sequence[str], volumes: Collection[OldVolume]) -> 
             result.append(_mount(host, volume, info) if info else explained[volume.id])
     site.watch.refresh(PLACES)  # who observes a VM next shall see these datastores too
     return tuple(result)
+
+
+def disks_in_use(site: Site) -> dict[str, str]:
+    """Return why a disk must not be given to a new datastore, by device: every disk that the hosts of `site` see.
+
+    Whatever an old host sees may hold data, a raw device mapping's too, which no datastore tells of. Changes nothing.
+
+    Raises: MigrationError.
+    """
+    found = {volume.name: volume for volume in _volumes(site)}
+    used = {device: f"holds datastore {volume.name}" for volume in found.values() for device in volume.devices}
+    path = "config.storageDevice.scsiLun"
+    for host in collect(site.session, "reading the disks that hosts see", vim.HostSystem, ("name", path)):
+        for lun in host.get(path, ()):
+            used.setdefault(str(lun.canonicalName), f"is seen by {decoded(str(host.get('name')))}, so it may hold data")
+    return used
+
+
+def held_back(site: Site) -> dict[str, str]:
+    """Return why a disk must not be given to a new datastore, by device: volumes that hosts of `site` hold back.
+
+    To vCenter such a disk looks as if it could be formatted. Changes nothing.
+
+    Raises: MigrationError.
+    """
+    paths = ("name", "configManager.storageSystem", "runtime.connectionState")
+    found = {}
+    for host in collect(site.session, "reading hosts", vim.HostSystem, paths):
+        storage: Any = host.get("configManager.storageSystem")
+        if storage is None or str(host.get("runtime.connectionState")) != "connected":
+            continue
+        name = decoded(str(host.get("name")))
+        query = site.session.patient(storage).QueryUnresolvedVmfsVolume
+        for one in site.session.read(f"{name}: reading the volumes that it holds back", query, name) or ():
+            for extent in one.extent or ():
+                found[str(extent.device.diskName)] = f"holds the volume {one.vmfsLabel!r}, which {name} holds back"
+    return found
 
 
 def rescan(site: Site, host: str) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from migration import model
-from migration.errors import Paused, Unexpected
+from migration.errors import Paused, Stale, Unexpected
 from migration.model import Action, Identity, Observation, Placed, Vm
 from migration.sites import Progress
 from vsphere import configure, power, registration, relocate, session, tasks
@@ -71,6 +71,12 @@ class VSphereSites:
     def perform(self, vm: Vm | None, action: Action, placed: Placed, progress: Progress) -> bool:
         """Do one action and follow it to its end. See `Sites.perform`."""
         if isinstance(action, model.Register):
+            # A person may have registered it meanwhile, at whatever site: never a second time.
+            for name, site in self._sites.items():
+                if action.vmx in site.inventory().registered:
+                    raise Stale(
+                        f"{action.name}: {action.vmx.path} is registered at {name} by now; it is observed again"
+                    )
             registration.register(self._sites[action.site], action, placed, progress)
             return True
         if vm is None:

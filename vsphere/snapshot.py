@@ -111,6 +111,8 @@ def _apply(update: Any, records: dict[str, Record]) -> None:
         records.pop(key, None)
         return
     before = records.get(key)
+    if before is None and update.kind == "modify":
+        return  # read directly meanwhile, and found gone
     values = dict(before.values) if before and update.kind == "modify" else {}
     for change in update.changeSet:
         if change.op in ("assign", "add") and change.val is not None:
@@ -120,7 +122,13 @@ def _apply(update: Any, records: dict[str, Record]) -> None:
     records[key] = Record(update.obj, values)
 
 
+def field_names(definitions: Iterable[Any]) -> Mapping[int, str]:
+    """Return the custom attributes that a VM can have, by key; those of hosts alone may bear the same name."""
+    kinds = (None, vim.ManagedEntity, vim.VirtualMachine)
+    return {int(one.key): str(one.name) for one in definitions if one.managedObjectType in kinds}
+
+
 def _names(update: Any, before: Mapping[int, str]) -> Mapping[int, str]:
     for change in update.changeSet:
-        before = {int(definition.key): str(definition.name) for definition in change.val or ()}
+        before = field_names(change.val or ())
     return before

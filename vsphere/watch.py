@@ -20,7 +20,7 @@ from vsphere import faults
 from vsphere.properties import FIELDS, FOLLOWED, TASK
 from vsphere.reading import collect
 from vsphere.session import Session, moref
-from vsphere.snapshot import Record, Snapshot
+from vsphere.snapshot import Record, Snapshot, field_names
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Watch:
         """
         manager = self.session.content.customFieldsManager
         values = self.read_one(manager, vim.CustomFieldsManager, (FIELDS,)) or {}
-        names = {int(definition.key): str(definition.name) for definition in values.get(FIELDS, ())}
+        names = field_names(values.get(FIELDS, ()))
         with self.news.condition:
             if self._snapshot is not None:
                 self._snapshot = self._snapshot.renamed(names)

@@ -37,9 +37,15 @@ class MigratedVmProvider(ResourceProvider):
         """Remember the stack's configuration; no site is contacted yet."""
         access.configure(req)
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """In a preview, say what would be done and what stands in the way; what blocks fails the preview."""
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """In a preview, say what would be done and what stands in the way; what blocks fails the preview.
+
+        A VM that was once found by its name stays the one that is meant, whatever it is called later.
+        """
         expected = int(news.pop("preview", 0))
+        if not news.get("uuid"):
+            known = olds.get("uuid") if olds.get("vm") == news["vm"] else ""
+            news["uuid"] = known or _uuid(access.sites().observe(spec_of(news).identity)[0])
         if expected:
             call = runtime.current_call()
             spec = spec_of(news)

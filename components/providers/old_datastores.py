@@ -53,7 +53,8 @@ class OldDatastoresProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare with what the hosts have mounted, so that a drift heals without a refresh."""
         try:
-            found = site_storage.mounts(access.site("target"), news["hosts"], _volumes(news["datastores"]))
+            site = access.site("target")
+            found = site_storage.mounts(site, _usable(site, news["hosts"]), _volumes(news["datastores"]))
         except (Blocked, Stale):  # a datastore or a host is not there: the update says so
             return DiffResult(changes=True)
         return DiffResult(changes=any(mount.state is not State.MOUNTED for mount in found))
@@ -101,23 +102,32 @@ def _mounted(inputs: dict[str, Any]) -> dict[str, Any]:
     call = runtime.current_call()
     site = access.site("target")
     volumes = _volumes(inputs["datastores"])
-    found = site_storage.mounts(site, inputs["hosts"], volumes)
+    hosts = _usable(site, inputs["hosts"])
+    if out := sorted(set(inputs["hosts"]) - set(hosts)):
+        call.say(f"not looked at, because it is disconnected or in maintenance: {', '.join(out)}", severity="warning")
+    found = site_storage.mounts(site, hosts, volumes)
     if unseen := _hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED):
         call.progress(f"rescanning {', '.join(unseen)}", None)
         _rescan(site, unseen)
-        found = site_storage.mounts(site, inputs["hosts"], volumes)
+        found = site_storage.mounts(site, hosts, volumes)
     for mount in found:
         if mount.state is State.UNMOUNTED:
             call.progress(f"mounting {mount.volume.name} on {mount.host}", None)
             site_storage.mount(site, mount.host, mount.volume)
     if any(mount.state is State.UNMOUNTED for mount in found):
-        found = site_storage.mounts(site, inputs["hosts"], volumes)
+        found = site_storage.mounts(site, hosts, volumes)
     if wrong := [mount.concern() for mount in found if mount.state is not State.MOUNTED]:
         raise Blocked(wrong)
     return {
         **inputs,
         "volumes": {volume.name: {"id": volume.id, "disks": list(volume.devices)} for volume in volumes},
     }
+
+
+def _usable(site: Site, hosts: Sequence[str]) -> list[str]:
+    """Leave out the hosts that are down: a VM that is on its way must not be held up by one of several."""
+    out = {host.name for host in site.inventory().view.hosts if not host.usable}
+    return [host for host in hosts if host not in out] or list(hosts)
 
 
 def _rescan(site: Site, hosts: Sequence[str]) -> None:

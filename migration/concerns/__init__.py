@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from migration.concerns import guest, identity, network, storage, way_back
+from migration.concerns import guest, identity, landing, network, storage, way_back
 from migration.model import Concern, Observation, Severity, VmSpec
 
 Check = Callable[[VmSpec, Observation], Iterator[Concern]]
@@ -20,15 +20,18 @@ ALL: Final[tuple[Check, ...]] = (
     identity.registered_twice,
     identity.unregistered_without_papers,
     identity.unreachable,
+    identity.in_vapp,
     network.unmapped,
     network.missing_at_target,
     storage.not_brought_along,
-    storage.rdm_physical,
+    storage.raw_device,
+    storage.shared,
     storage.nothing_to_land_on,
     guest.suspended,
     guest.question_pending,
     guest.tools_absent,
     guest.shutdown_overdue,
+    landing.no_host_able,
     way_back.papers_missing,
     way_back.hardware_too_new,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from migration.model import Concern, Observation, Power, Severity, Stage, Tools, Vm, VmSpec
+from migration.model import Concern, Observation, Power, Question, Severity, Stage, Tools, Vm, VmSpec
 
 MOVED_OR_COPIED: Final = "msg.uuid.altered"
 """The question of the first power-on at another place; the only one that we answer (vsphere-facts: S48, S49)."""
@@ -14,6 +14,13 @@ MOVED_OR_COPIED: Final = "msg.uuid.altered"
 def _must_go_down(spec: VmSpec, vm: Vm) -> bool:
     """Say whether the VM has to be shut down to get where it should be."""
     return (vm.site == spec.source) is not (spec.stage is Stage.SOURCE)
+
+
+def moved_choice(question: Question) -> tuple[str, str] | None:
+    """Return key and label of "I moved it", where this is the question of whether it was moved or copied."""
+    if MOVED_OR_COPIED not in (*question.message_ids, question.text.partition(":")[0]):
+        return None
+    return next((choice for choice in question.choices.items() if "moved" in choice[1].lower().replace("_", "")), None)
 
 
 def suspended(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
@@ -32,10 +39,7 @@ def suspended(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
 def question_pending(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     """Block a VM that waits for an answer that is not ours to give."""
     for vm in seen.vms:
-        if vm.question and MOVED_OR_COPIED not in (
-            *vm.question.message_ids,
-            vm.question.text.partition(":")[0],
-        ):
+        if vm.question and moved_choice(vm.question) is None:
             choices = ", ".join(vm.question.choices.values())
             yield Concern(
                 "guest.question",
@@ -69,6 +73,7 @@ def shutdown_overdue(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
                 "guest.shutdown-overdue",
                 Severity.BLOCKS,
                 spec.identity.name,
-                f"the guest was asked to shut down and still runs after {spec.shutdown_timeout:g} s",
+                f"the guest still runs after {spec.shutdown_timeout:g} s"
+                + (" of being asked to shut down" if vm.tools is Tools.RUNNING else ": its VMware Tools never came up"),
                 "shut it down by hand, raise policy.shutdownTimeout, or set policy.onShutdownTimeout: powerOff",
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Observation, Severity, VmSpec
+from migration.model import Concern, Observation, Severity, Stage, VmSpec
 
 
 def not_found(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
@@ -78,4 +78,17 @@ def unreachable(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
                 spec.identity.name,
                 f"{vm.site} shows it as disconnected, orphaned, inaccessible or invalid (host {vm.host})",
                 "bring its host or datastore back first",
+            )
+
+
+def in_vapp(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block a VM in a vApp: the vApp, with its start order and settings, stays behind, and there is no folder to return to."""
+    for vm in seen.vms:
+        if vm.vapp and vm.site == spec.source and spec.stage is not Stage.SOURCE:
+            yield Concern(
+                "vm.in-vapp",
+                Severity.BLOCKS,
+                spec.identity.name,
+                "it is in a vApp, which does not come along",
+                "drag it out of the vApp into a folder first",
             )

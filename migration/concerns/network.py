@@ -16,10 +16,11 @@ def _networks_to_map(spec: VmSpec, seen: Observation) -> dict[str, list[str]]:
         papers = vm.papers
         if vm.site == spec.source:
             for nic in vm.nics:
-                cards.setdefault(nic.network, []).append(nic.label)
+                if nic.network:  # a card on no network goes as it is
+                    cards.setdefault(nic.network, []).append(nic.label)
         elif papers and papers.transit:
             for nic in vm.nics:
-                if str(nic.key) in papers.nics:
+                if papers.nics.get(str(nic.key)):
                     cards.setdefault(papers.nics[str(nic.key)], []).append(nic.label)
     return cards
 
@@ -32,7 +33,7 @@ def unmapped(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
                 "network.unmapped",
                 Severity.BLOCKS,
                 spec.identity.name,
-                f"{', '.join(cards)} is on {network or 'no network'!r}, which esxodus:networkMap does not map",
+                f"{', '.join(cards)} is on {network!r}, which esxodus:networkMap does not map",
                 f"add {network!r} to esxodus:networkMap",
             )
 

@@ -29,19 +29,35 @@ def not_brought_along(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
                 )
 
 
-def rdm_physical(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a physical raw device mapping: only its pointer could move (vsphere-facts: S53)."""
+def raw_device(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block raw device mappings: relocating moves the pointer, the data stay on the old array (vsphere-facts: S53)."""
     if spec.stage is Stage.SOURCE:
         return
     for vm in seen.vms:
         for disk in vm.disks:
-            if disk.rdm == "physical" and vm.site == spec.source:
+            if disk.rdm and vm.site == spec.source:
                 yield Concern(
-                    "rdm.physical",
+                    f"rdm.{disk.rdm}",
                     Severity.BLOCKS,
                     spec.identity.name,
-                    f"{disk.label} is a raw device mapping in physical mode, whose data cannot be copied by vSphere",
+                    f"{disk.label} is a raw device mapping in {disk.rdm} mode: its data would stay on the old array",
                     "convert it to a virtual disk, or detach it, copy it by the array, and attach it again at the target",
+                )
+
+
+def shared(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block a disk that VMs share: relocating one takes it from the other (vsphere-facts: S55, S56)."""
+    if spec.stage is Stage.SOURCE:
+        return
+    for vm in seen.vms:
+        for disk in vm.disks:
+            if disk.shared and vm.site == spec.source:
+                yield Concern(
+                    "disk.shared",
+                    Severity.BLOCKS,
+                    spec.identity.name,
+                    f"{disk.label} can be shared with another VM (multi-writer, or a SCSI bus that is shared)",
+                    "take the sharing off both VMs for the move, or move the cluster's members by hand together",
                 )
 
 

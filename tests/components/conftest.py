@@ -43,7 +43,7 @@ class _Answers(pulumi.runtime.Mocks):
         assert args.token == "pulumi:pulumi:readStackResourceOutputs"
         self.busy -= 1
         if self.busy >= 0:
-            raise RuntimeError("failed to load checkpoint: EOF")
+            return {}, [("stackName", "failed to load checkpoint: EOF")]
         return {"outputs": self.state}, []
 
 

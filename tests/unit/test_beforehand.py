@@ -16,17 +16,24 @@ def volume(name: str = "dsA", *, disk: str = "naa.a1", version: str = "5.61", id
     return OldVolume(name, id_, (disk,), version)
 
 
-def test_a_new_datastore_on_a_disk_of_the_source_is_refused() -> None:
+def test_a_new_datastore_on_a_disk_that_may_hold_data_is_refused() -> None:
     stack = Settings.parse(changed("target.datastores.0.disk", "naa.A1"))
     with pytest.raises(SettingsError) as caught:
-        beforehand.refuse_used_disks(stack, [None, volume("archive", disk="naa.b2"), volume()])
+        beforehand.refuse_used_disks(stack, stack.target.datastores, {"naa.a1": "is seen by esx60-1", "naa.b2": "-"})
     assert caught.value.problems == (
-        "esxodus:target.datastores[0].disk: naa.A1 holds datastore dsA of vc60.example; a new datastore needs a blank disk",
+        "esxodus:target.datastores[0].disk: naa.A1 is seen by esx60-1; "
+        "a new datastore needs a blank disk that only the new hosts see",
     )
 
 
+def test_a_datastore_that_exists_is_not_created_again() -> None:
+    stack = Settings.parse(changed("target.datastores.0.disk", "naa.A1"))
+    beforehand.refuse_used_disks(stack, (), {"naa.a1": "holds datastore gold7"})
+
+
 def test_a_blank_disk_is_not() -> None:
-    beforehand.refuse_used_disks(Settings.parse(GOOD), [volume()])
+    stack = Settings.parse(GOOD)
+    beforehand.refuse_used_disks(stack, stack.target.datastores, {"naa.a1": "holds datastore dsA"})
 
 
 def test_a_vmfs_5_datastore_may_come_along() -> None:

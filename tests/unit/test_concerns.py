@@ -37,6 +37,9 @@ STRANGE = Question("8", "msg.disk.full: no space", ("msg.disk.full",), {"0": "Re
 ELSEWHERE = (Disk(2000, "Hard disk 1", File("source:datastore-9", "x.vmdk"), 10),)
 RDM = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, rdm="physical"),)
 VIRTUAL = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, rdm="virtual"),)
+SHARED = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, shared=True),)
+BELOW = (Disk(2000, "Hard disk 1", File("vmfs:a", "x-000001.vmdk"), 10, below=frozenset({"source:datastore-9"})),)
+FOREIGN = replace(QUESTION, choices={"0": "Abbrechen", "1": "Verschoben"})
 STOPPING = replace(SPEC, on_shutdown_timeout="stop")
 BACK = replace(SPEC, stage=Stage.SOURCE)
 
@@ -55,7 +58,14 @@ CASES: dict[str, tuple[World, World]] = {
         world(a_vm(), spec=replace(SPEC, networks={"VM Network": "pg-new"}, declared_networks=("pg-new",))),
     ),
     "disk.not-brought-along": (world(a_vm(disks=ELSEWHERE)), world(a_vm(disks=ELSEWHERE), spec=BACK)),
-    "rdm.physical": (world(a_vm(disks=RDM)), world(a_vm(disks=VIRTUAL))),
+    "rdm.physical": (world(a_vm(disks=RDM)), world(a_vm(disks=RDM), spec=BACK)),
+    "rdm.virtual": (world(a_vm(disks=VIRTUAL)), world(a_vm())),
+    "disk.shared": (world(a_vm(disks=SHARED)), world(a_vm())),
+    "vm.in-vapp": (world(a_vm(vapp=True)), world(a_vm(vapp=True), spec=BACK)),
+    "host.none-able": (
+        world(a_vm(), spec=replace(SPEC, cluster="a cluster without hosts")),
+        world(settled(), spec=replace(SPEC, cluster="a cluster without hosts")),
+    ),
     "datastore.none-at-target": (
         world(a_vm(), spec=replace(SPEC, new_volumes=())),
         world(a_vm(), spec=replace(SPEC, new_volumes=(), stage=Stage.REHOSTED)),
@@ -86,6 +96,18 @@ def test_concern(identifier: str) -> None:
     assert concern.remedy
     assert identifier in str(concern)
     assert identifier not in {concern.id for concern in blocking(*without_it)}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "seen"),
+    [
+        ("disk.not-brought-along", world(a_vm(disks=BELOW))),
+        ("guest.question", world(a_vm(question=FOREIGN))),
+        ("host.none-able", world(settled(papers=replace(PAPERS, cluster="gone")), spec=BACK)),
+    ],
+)
+def test_less_obvious_cases(identifier: str, seen: World) -> None:
+    assert identifier in {concern.id for concern in blocking(*seen)}
 
 
 def test_every_concern_has_its_case() -> None:

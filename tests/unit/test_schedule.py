@@ -15,6 +15,7 @@ from migration.model import (
     Observation,
     Papers,
     Power,
+    PowerOn,
     Register,
     Relocate,
     ShutDown,
@@ -42,6 +43,12 @@ REGISTER = Register(
 )
 
 
+def with_hosts(*names: str) -> Observation:
+    view = SEEN.sites["target"]
+    hosts = tuple(replace(view.hosts[0], name=name) for name in names)
+    return replace(SEEN, sites={**SEEN.sites, "target": replace(view, hosts=hosts)})
+
+
 def fill(count: int, action: Action, vm: Vm | None = None) -> tuple[Load, list[Admitted]]:
     load = Load()
     admitted: list[Admitted] = []
@@ -63,14 +70,40 @@ def test_two_storage_vmotions_fill_a_host() -> None:
 
 def test_eight_storage_vmotions_fill_a_datastore() -> None:
     one = replace(COPY, candidates=("vmfs:n1",))
+    seen = with_hosts(*(f"h{number}" for number in range(10)))
     load = Load()
     for number in range(8):
-        answer = admit("app01", one, settled(host=f"h{number}"), SEEN, load)
+        answer = admit("app01", one, settled(host=f"h{number}"), seen, load)
         assert isinstance(answer, Admitted)
         load = load.add(answer.cost)
-    assert admit("app01", one, settled(host="h9"), SEEN, load) == Later()
+    assert admit("app01", one, settled(host="h9"), seen, load) == Later()
     ended = load.remove(load.costs[0])
-    assert isinstance(admit("app01", one, settled(host="h9"), SEEN, ended), Admitted)
+    assert isinstance(admit("app01", one, settled(host="h9"), seen, ended), Admitted)
+
+
+def test_a_guest_that_is_down_never_waits_behind_somebodys_copy() -> None:
+    load, _ = fill(2, COPY, settled())
+    busy = load.add(Cost(hosts={f"target/esx70-{n}": HOST_LIMIT for n in (1, 2, 3)}))
+    assert isinstance(admit("app01", REGISTER, None, SEEN, busy), Admitted)
+    assert isinstance(admit("app01", PowerOn(), settled(), SEEN, busy), Admitted)
+
+
+def test_a_datastore_must_be_mounted_on_the_vms_own_host() -> None:
+    view = SEEN.sites["target"]
+    hosts = tuple(replace(host, volumes=host.volumes - {"vmfs:n1"}) for host in view.hosts)
+    seen = replace(SEEN, sites={**SEEN.sites, "target": replace(view, hosts=hosts)})
+    answer = admit("app01", COPY, settled(), seen, Load())
+    assert isinstance(answer, Admitted)
+    assert answer.placed.volume == "vmfs:n2"
+    nowhere = admit("app01", replace(COPY, candidates=("vmfs:n1",)), settled(), seen, Load())
+    assert isinstance(nowhere, Nowhere)
+    assert nowhere.concern.id == "datastore.not-on-host"
+
+
+def test_the_swap_file_of_a_running_vm_needs_room_too() -> None:
+    tight = replace(COPY, size=845)  # 850 GiB beyond the reserve
+    assert isinstance(admit("app01", tight, settled(), SEEN, Load()), Admitted)
+    assert isinstance(admit("app01", tight, settled(memory=16), SEEN, Load()), Nowhere)
 
 
 def test_copies_spread_over_the_datastores_by_what_will_be_left() -> None:
@@ -125,7 +158,10 @@ def test_no_host_sees_it() -> None:
 
 @given(st.data())
 def test_never_above_a_limit(data: st.DataObject) -> None:
-    hosts = tuple(Host(f"h{n}", "c", networks=frozenset({"n"}), volumes=frozenset({"vmfs:a"})) for n in range(3))
+    hosts = tuple(
+        Host(f"h{n}", "c", networks=frozenset({"n"}), volumes=frozenset({"vmfs:a", "vmfs:n1", "vmfs:n2"}))
+        for n in range(3)
+    )
     seen = Observation((), {"target": SiteView("target", "vc", hosts, (Volume("vmfs:a", "a", 500, 1000), *NEW))})
     load = Load()
     running: list[Cost] = []

@@ -101,7 +101,7 @@ def test_the_network_of_a_card(backing: Any, network: str) -> None:
         ("guestToolsNotRunning", "guestToolsCurrent", Tools.NOT_RUNNING),
         ("guestToolsExecutingScripts", "guestToolsUnmanaged", Tools.NOT_RUNNING),
         ("guestToolsNotRunning", "guestToolsNotInstalled", Tools.NOT_INSTALLED),
-        (None, None, Tools.NOT_INSTALLED),
+        (None, None, Tools.NOT_RUNNING),
     ],
 )
 def test_tools(running: str | None, version: str | None, tools: Tools) -> None:

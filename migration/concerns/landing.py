@@ -1,0 +1,32 @@
+"""Is there a host that can take the VM? Asked before it is taken down, not after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migration.model import Concern, Observation, Stage, Vm, VmSpec
+from migration.schedule import can_run, no_host
+
+
+def no_host_able(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block a VM that would have to leave its site while no host of the other one can run it."""
+    for vm in seen.vms:
+        to = spec.source if spec.stage is Stage.SOURCE else spec.target
+        needs = _needs(spec, vm)
+        view = seen.sites.get(to)
+        if vm.site == to or view is None or needs is None:
+            continue
+        cluster, volumes, networks = needs
+        if not any(can_run(host, cluster, volumes, networks) for host in view.hosts):
+            yield no_host(spec.identity.name, view, volumes, networks)
+
+
+def _needs(spec: VmSpec, vm: Vm) -> tuple[str, frozenset[str], frozenset[str]] | None:
+    """Return cluster, volumes and networks that the VM needs at the other site; None where its papers are missing."""
+    if vm.site == spec.source:
+        networks = frozenset(spec.networks[nic.network] for nic in vm.nics if nic.network in spec.networks)
+        return spec.cluster, vm.volumes, networks
+    if vm.papers is None:
+        return None  # the concern rollback.no-papers
+    networks = frozenset(network for network in vm.papers.nics.values() if network)
+    return vm.papers.cluster, frozenset(vm.papers.disks.values()), networks
