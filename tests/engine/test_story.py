@@ -214,7 +214,7 @@ def test_concerns_fail_the_preview_by_name_before_anything_is_touched(lab: Lab, 
     writes = lab.writes
     del site.config["esxodus:networkMap"]["DMZ"]
     site.config["esxodus:waves"][0]["vms"] = [
-        {"name": name, "stage": "migrated"} for name in ("app01", "stays01", "nobody", "twin", "off01")
+        {"name": name, "stage": "migrated"} for name in ("app01", "stays01", "nobody", "twin", "raw01", "off01")
     ]
     said = site.preview(succeeds=False)
     for part in (
@@ -224,6 +224,7 @@ def test_concerns_fail_the_preview_by_name_before_anything_is_touched(lab: Lab, 
         "esxodus:oldDatastores",
         "vm.not-found",
         "vm.ambiguous",
+        "rdm.physical",
     ):
         assert part in said, said
     assert "Traceback" not in said

@@ -235,8 +235,12 @@ func (vc *VC) vmState(m *machine) (VMState, bool) {
 	for _, x := range c.Hardware.Device {
 		switch d := x.(type) {
 		case *types.VirtualDisk:
-			b, _ := d.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
-			s.Disks = append(s.Disks, DiskState{b.FileName, d.CapacityInBytes, b.DiskMode})
+			switch b := d.Backing.(type) {
+			case *types.VirtualDiskFlatVer2BackingInfo:
+				s.Disks = append(s.Disks, DiskState{b.FileName, d.CapacityInBytes, b.DiskMode})
+			case *types.VirtualDiskRawDiskMappingVer1BackingInfo:
+				s.Disks = append(s.Disks, DiskState{b.FileName, d.CapacityInBytes, b.DiskMode})
+			}
 		case types.BaseVirtualEthernetCard:
 			e := d.GetVirtualEthernetCard()
 			s.NICs = append(s.NICs, NICState{e.MacAddress, vc.networkName(e.Backing), e.Connectable != nil && e.Connectable.StartConnected})

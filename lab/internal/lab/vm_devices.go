@@ -286,8 +286,12 @@ func (vc *VC) diskDevice(dc *simulator.Datacenter, layers []layer, mode string) 
 		}
 		last = b
 	}
+	var device types.BaseVirtualDeviceBackingInfo = backing
+	if raw := base.rawBacking(backing.VirtualDeviceFileBackingInfo, mode); raw != nil {
+		device = raw
+	}
 	return &types.VirtualDisk{
-		VirtualDevice:   types.VirtualDevice{Backing: backing},
+		VirtualDevice:   types.VirtualDevice{Backing: device},
 		CapacityInKB:    base.capacity() / 1024,
 		CapacityInBytes: base.capacity(),
 		Shares:          &types.SharesInfo{Shares: 1000, Level: types.SharesLevelNormal},

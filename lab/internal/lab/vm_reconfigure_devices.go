@@ -98,7 +98,10 @@ func (m *machine) editDevice(old, change types.BaseVirtualDevice, index int) (ty
 		}
 	case *types.VirtualDisk:
 		b, ok := n.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
-		have, _ := v.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
+		have, flat := v.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
+		if !flat {
+			return nil, because(new(types.NotSupported), "The lab does not change a raw device mapping.")
+		}
 		if ok && (b.FileName != "" && b.FileName != have.FileName) || change.(*types.VirtualDisk).CapacityInKB != x.CapacityInKB {
 			return nil, because(new(types.NotSupported), "The lab changes neither the file nor the size of a disk.")
 		}

@@ -57,6 +57,9 @@ func (m *machine) relocate(j *job, spec *types.VirtualMachineRelocateSpec) types
 	if spec.Service != nil {
 		return m.vc.crossVCenter(spec.Service)
 	}
+	if f := m.mapsRawDevice("relocate"); f != nil {
+		return f
+	}
 	r := &relocation{m: m, spec: spec, dc: m.datacenter()}
 	for _, step := range []func() types.BaseMethodFault{r.place, r.network, r.storage} {
 		if f := step(); f != nil {

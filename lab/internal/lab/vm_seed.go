@@ -178,6 +178,9 @@ func (s *seed) files() (place, error) {
 		}
 		file := numbered(name+".vmdk", func(n string) bool { return l.size(place{dir.uuid, path.Join(dir.path, n)}) >= 0 })
 		y := l.baseDisk(place{dir.uuid, path.Join(dir.path, file)}, k.Size*gib, k.Used*gib, k.Thin, "lsilogic")
+		if k.RDM != "" {
+			y = rawDevice(y, k.RDM)
+		}
 		if i == 0 {
 			newGuest(spec).install(y)
 		}

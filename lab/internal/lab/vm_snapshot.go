@@ -35,6 +35,9 @@ func (o *vmObject) CreateSnapshotTask(req *types.CreateSnapshot_Task) soap.HasFa
 		case req.Quiesce && m.power() == on && m.guestReady() != nil:
 			return nil, new(types.ToolsUnavailable)
 		}
+		if f := m.mapsRawDevice("take a snapshot of"); f != nil {
+			return nil, f
+		}
 		if f := j.sleep(m.vc.lab.Scenario.Durations.Other); f != nil {
 			return nil, f
 		}

@@ -100,6 +100,12 @@ func (c *checker) vmDisks(p string, vm *VM) {
 		if k.Used < 0 || k.Used > k.Size {
 			c.at(p+".used", "must be 0 to the disk's size (%d), is %d", k.Size, k.Used)
 		}
+		if k.RDM != "" {
+			c.one(p+".rdm", k.RDM, []string{"physical", "virtual"})
+			if len(vm.Snapshots) > 0 {
+				c.at(p+".rdm", "a VM with a raw device mapping has no snapshots in the lab")
+			}
+		}
 		c.one(p+".mode", k.Mode, []string{"persistent", "independent_persistent", "independent_nonpersistent"})
 		if c.one(p+".datastore", k.Datastore, slices.Sorted(maps.Keys(c.vmfs))) && !c.sees[vm.Host][c.vmfs[k.Datastore][0]] {
 			c.at(p+".datastore", "%s is not presented to host %s", k.Datastore, vm.Host)

@@ -226,6 +226,8 @@ type Disk struct {
 	Thin bool `yaml:"thin"`
 	// Mode is "persistent" (the default), "independent_persistent" or "independent_nonpersistent".
 	Mode string `yaml:"mode"`
+	// RDM makes the disk a raw device mapping: "physical" or "virtual". Its data is on no datastore of the lab.
+	RDM string `yaml:"rdm"`
 }
 
 // NIC of a VM.

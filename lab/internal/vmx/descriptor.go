@@ -10,10 +10,10 @@ import (
 // Descriptor is the text part of a virtual disk: what it is made of, and its parent if it is the delta of a snapshot.
 type Descriptor struct {
 	CID, ParentCID uint32
-	CreateType     string // "vmfs", or "vmfsSparse" for a delta
+	CreateType     string // "vmfs", "vmfsSparse" for a delta, "vmfs…RawDeviceMap" for a raw device mapping
 	ParentFile     string // parentFileNameHint of a delta: relative to the descriptor, or absolute
 	Sectors        int64  // capacity in blocks of 512 bytes
-	ExtentType     string // "VMFS" or "VMFSSPARSE"
+	ExtentType     string // "VMFS", "VMFSSPARSE" or "VMFSRDM"
 	ExtentFile     string // relative to the descriptor
 	DDB            *Dictionary
 }
