@@ -12,25 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from migration.actions import Act, Action, Done, Placed, PowerOff, PowerOn, Relocate, ShutDown, Stop, Wait
 from migration.decide import decide, stage_of
 from migration.errors import Blocked, OutOfTime, Paused, Transient, Unexpected
-from migration.model import (
-    Act,
-    Action,
-    Done,
-    Observation,
-    Placed,
-    Power,
-    PowerOff,
-    PowerOn,
-    Relocate,
-    ShutDown,
-    Stage,
-    Stop,
-    Vm,
-    VmSpec,
-    Wait,
-)
+from migration.model import Observation, Power, Stage, Vm, VmSpec
 from migration.phrase import phrase
 from migration.schedule import Admitted, Load, Nowhere, admit
 from migration.sites import Sites

@@ -10,39 +10,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from migration.concerns import blocking
-from migration.concerns.guest import moved_choice
-from migration.model import (
-    HOME,
-    TEMPLATE_MARK,
+from migration.actions import (
     Act,
     Action,
-    Adrift,
     Answer,
-    Concern,
     Decision,
     Done,
     MakeTemplate,
     MakeVm,
-    Observation,
-    Papers,
-    Power,
     PowerOff,
     PowerOn,
     Reconnect,
     Register,
     Relocate,
     SetAttributes,
-    Severity,
     ShutDown,
-    Stage,
     Stop,
-    Tools,
     Unregister,
-    Vm,
-    VmSpec,
     Wait,
     WritePapers,
+)
+from migration.concerns import blocking
+from migration.concerns.guest import moved_choice
+from migration.model import (
+    HOME,
+    TEMPLATE_MARK,
+    Adrift,
+    Concern,
+    Observation,
+    Papers,
+    Power,
+    Severity,
+    Stage,
+    Tools,
+    Vm,
+    VmSpec,
 )
 
 

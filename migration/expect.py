@@ -9,17 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from migration.model import (
-    HOME,
+from migration.actions import (
     Action,
-    Adrift,
     Answer,
-    File,
     MakeTemplate,
     MakeVm,
-    Observation,
     Placed,
-    Power,
     PowerOff,
     PowerOn,
     Reconnect,
@@ -27,11 +22,10 @@ from migration.model import (
     Relocate,
     SetAttributes,
     ShutDown,
-    Tools,
     Unregister,
-    Vm,
     WritePapers,
 )
+from migration.model import HOME, Adrift, File, Observation, Power, Tools, Vm
 
 
 def after(seen: Observation, action: Action, placed: Placed) -> Observation:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from migration.model import (
-    HOME,
+from migration.actions import (
     Action,
     Answer,
     MakeTemplate,
     MakeVm,
-    Observation,
     Placed,
     PowerOff,
     PowerOn,
@@ -20,6 +18,7 @@ from migration.model import (
     Unregister,
     WritePapers,
 )
+from migration.model import HOME, Observation
 
 
 def phrase(action: Action, seen: Observation, placed: Placed | None = None) -> str:

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from migration.actions import Act, Action, Placed, Register, Relocate, SetAttributes, ShutDown, Stop, Wait, WritePapers
 from migration.decide import decide, stage_of
 from migration.expect import after
-from migration.model import (
-    Act,
-    Action,
-    Concern,
-    Observation,
-    Placed,
-    Register,
-    Relocate,
-    SetAttributes,
-    ShutDown,
-    Stage,
-    Stop,
-    VmSpec,
-    Wait,
-    WritePapers,
-)
+from migration.model import Concern, Observation, Stage, VmSpec
 from migration.phrase import phrase
 
 LONGEST = 40

@@ -12,19 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from migration.model import (
-    Action,
-    Concern,
-    Host,
-    Observation,
-    Placed,
-    Power,
-    Register,
-    Relocate,
-    Severity,
-    SiteView,
-    Vm,
-)
+from migration.actions import Action, Placed, Register, Relocate
+from migration.model import Concern, Host, Observation, Power, Severity, SiteView, Vm
 
 HOST_LIMIT: Final = 8
 VOLUME_LIMIT: Final = 128

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from migration.model import Action, Identity, Observation, Placed, Vm
+from migration.actions import Action, Placed
+from migration.model import Identity, Observation, Vm
 
 Progress = Callable[[str, int | None], None]
 """Called with what goes on beside the step itself ("create the folder apps"; "" for the step), and the percent done or None."""

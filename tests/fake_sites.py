@@ -9,37 +9,39 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from migration import expect
+from migration.actions import (
+    Action,
+    Answer,
+    MakeTemplate,
+    MakeVm,
+    Placed,
+    PowerOff,
+    PowerOn,
+    Reconnect,
+    Register,
+    Relocate,
+    ShutDown,
+    Unregister,
+    WritePapers,
+)
 from migration.errors import Blocked, Stale, Unexpected
 from migration.model import (
-    Action,
     Adrift,
-    Answer,
     Concern,
     Disk,
     File,
     Host,
     Identity,
     InFlight,
-    MakeTemplate,
-    MakeVm,
     Nic,
     Observation,
-    Placed,
     Power,
-    PowerOff,
-    PowerOn,
     Question,
-    Reconnect,
-    Register,
-    Relocate,
     Severity,
-    ShutDown,
     SiteView,
     Tools,
-    Unregister,
     Vm,
     Volume,
-    WritePapers,
 )
 from migration.sites import Progress
 

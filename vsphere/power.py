@@ -7,8 +7,9 @@ from typing import Any, Final, cast
 
 from pyVmomi import vim
 
+from migration.actions import Answer
 from migration.errors import Blocked, MigrationError, Stale
-from migration.model import Answer, Power, Tools, Vm
+from migration.model import Power, Tools, Vm
 from migration.sites import Progress
 from vsphere import faults, tasks
 from vsphere.inventory import in_flight

@@ -6,8 +6,9 @@ from typing import cast
 
 from pyVmomi import vim
 
+from migration.actions import Placed, Register
 from migration.errors import Blocked, MigrationError, Stale
-from migration.model import Concern, Placed, Power, Register, Severity, Vm
+from migration.model import Concern, Power, Severity, Vm
 from migration.sites import Progress
 from vsphere.configure import put_papers
 from vsphere.inventory import Inventory

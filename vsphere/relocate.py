@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from pyVmomi import vim
 
+from migration.actions import Placed, Relocate
 from migration.errors import Blocked
-from migration.model import HOME, Concern, Placed, Power, Relocate, Severity, Vm
+from migration.model import HOME, Concern, Power, Severity, Vm
 from migration.sites import Progress
 from vsphere.inventory import Inventory
 from vsphere.machines import devices

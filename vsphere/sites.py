@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from migration import model
+from migration import actions
+from migration.actions import Action, Placed
 from migration.errors import Paused, Stale, Unexpected
-from migration.model import Action, Identity, Observation, Placed, Vm
+from migration.model import Identity, Observation, Vm
 from migration.sites import Progress
 from vsphere import configure, power, registration, relocate, session, tasks
 from vsphere.adrift import Drift, Inventories
@@ -70,7 +71,7 @@ class VSphereSites:
 
     def perform(self, vm: Vm | None, action: Action, placed: Placed, progress: Progress) -> bool:
         """Do one action and follow it to its end. See `Sites.perform`."""
-        if isinstance(action, model.Register):
+        if isinstance(action, actions.Register):
             # A person may have registered it meanwhile, at whatever site: never a second time.
             for name, site in self._sites.items():
                 if action.vmx in site.inventory().registered:
@@ -83,28 +84,28 @@ class VSphereSites:
             raise Unexpected(f"{type(action).__name__} needs a VM that is registered")
         site = self._sites[vm.site]
         match action:
-            case model.WritePapers(papers):
+            case actions.WritePapers(papers):
                 configure.write_papers(site, vm, papers, progress)
-            case model.ShutDown(timeout):
+            case actions.ShutDown(timeout):
                 return power.shut_down(site, vm, timeout, progress)
-            case model.PowerOff(reason):
+            case actions.PowerOff(reason):
                 power.power_off(site, vm, reason, progress)
-            case model.PowerOn():
+            case actions.PowerOn():
                 power.power_on(site, vm, progress)
-            case model.Answer():
+            case actions.Answer():
                 power.answer(site, vm, action, progress)
-            case model.Unregister():
+            case actions.Unregister():
                 self._drift.left(vm.vmx)
                 registration.unregister(site, vm)
-            case model.Reconnect(networks):
+            case actions.Reconnect(networks):
                 configure.reconnect(site, vm, networks, progress)
-            case model.Relocate():
+            case actions.Relocate():
                 relocate.relocate(site, vm, action, placed, progress)
-            case model.SetAttributes(attributes):
+            case actions.SetAttributes(attributes):
                 configure.set_attributes(site, vm, attributes)
-            case model.MakeTemplate():
+            case actions.MakeTemplate():
                 configure.make_template(site, vm)
-            case model.MakeVm():
+            case actions.MakeVm():
                 configure.make_vm(site, vm)
         return True
 

@@ -19,8 +19,8 @@ from pulumi.dynamic import (
 from components.providers import access, runtime, verdict
 from components.providers.vm_inputs import inputs_of, spec_of
 from migration import concerns, converge, decide, declared, plan
+from migration.actions import Done
 from migration.errors import MigrationError
-from migration.model import Done
 
 if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest

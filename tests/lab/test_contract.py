@@ -15,21 +15,12 @@ import pytest
 import yaml
 
 from migration import expect
-from migration.converge import Admission, converge
-from migration.decide import departing
-from migration.errors import MigrationError
-from migration.model import (
-    HOME,
-    TEMPLATE_MARK,
+from migration.actions import (
     Action,
     Answer,
-    File,
-    Identity,
     MakeTemplate,
     MakeVm,
-    Observation,
     Placed,
-    Power,
     PowerOff,
     PowerOn,
     Reconnect,
@@ -37,13 +28,13 @@ from migration.model import (
     Relocate,
     SetAttributes,
     ShutDown,
-    Stage,
-    Tools,
     Unregister,
-    Vm,
-    VmSpec,
     WritePapers,
 )
+from migration.converge import Admission, converge
+from migration.decide import departing
+from migration.errors import MigrationError
+from migration.model import HOME, TEMPLATE_MARK, File, Identity, Observation, Power, Stage, Tools, Vm, VmSpec
 from migration.sites import Sites
 from tests.engine.conftest import REPOSITORY
 from tests.fake_sites import FakeSites, a_vm

@@ -11,13 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from migration.errors import Blocked, Busy, MigrationError, Paused, Refused, Stale, Transient, Unreachable
-from migration.model import (
+from migration.actions import (
     Action,
-    File,
-    Identity,
     Placed,
-    Power,
     PowerOff,
     PowerOn,
     Reconnect,
@@ -25,10 +21,10 @@ from migration.model import (
     Relocate,
     SetAttributes,
     ShutDown,
-    Tools,
     Unregister,
-    Vm,
 )
+from migration.errors import Blocked, Busy, MigrationError, Paused, Refused, Stale, Transient, Unreachable
+from migration.model import File, Identity, Power, Tools, Vm
 from tests.lab.conftest import WHOLE, endpoints
 from tests.person import person
 from tools.running_lab import Lab

@@ -22,21 +22,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from migration import expect
+from migration.actions import Action
 from migration.converge import Admission, Outcome, converge
 from migration.decide import stage_of
 from migration.errors import Blocked, Busy, MigrationError
-from migration.model import (
-    Action,
-    Disk,
-    File,
-    Identity,
-    Nic,
-    Power,
-    Stage,
-    Tools,
-    Vm,
-    VmSpec,
-)
+from migration.model import Disk, File, Identity, Nic, Power, Stage, Tools, Vm, VmSpec
 from tests.fake_sites import FakeSites, Killed, a_vm
 
 STAGES = st.sampled_from(list(Stage))

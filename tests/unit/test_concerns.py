@@ -9,19 +9,7 @@ import pytest
 
 from migration import expect
 from migration.concerns import ALL, blocking, concerns
-from migration.model import (
-    Disk,
-    File,
-    Identity,
-    Nic,
-    Observation,
-    Power,
-    Question,
-    Severity,
-    Stage,
-    Tools,
-    VmSpec,
-)
+from migration.model import Disk, File, Identity, Nic, Observation, Power, Question, Severity, Stage, Tools, VmSpec
 from tests.fake_sites import QUESTION, FakeSites, a_vm
 from tests.unit.test_decide import PAPERS, SPEC, settled
 

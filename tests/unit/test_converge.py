@@ -8,21 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from migration.actions import Action, PowerOff, PowerOn, Register, Relocate, Unregister
 from migration.converge import ATTEMPTS, REPEATS, Admission, Outcome, converge
 from migration.errors import Blocked, Busy, OutOfTime, Paused, Unexpected
-from migration.model import (
-    Action,
-    InFlight,
-    Power,
-    PowerOff,
-    PowerOn,
-    Register,
-    Relocate,
-    Stage,
-    Tools,
-    Unregister,
-    VmSpec,
-)
+from migration.model import InFlight, Power, Stage, Tools, VmSpec
 from migration.schedule import Load
 from tests.fake_sites import FakeSites, Killed, a_vm
 from tests.unit.test_decide import SPEC

@@ -7,38 +7,40 @@ from dataclasses import replace
 import pytest
 
 from migration import expect
-from migration.decide import decide, departing, stage_of
-from migration.model import (
-    HOME,
-    TEMPLATE_MARK,
+from migration.actions import (
     Act,
     Answer,
-    Disk,
     Done,
-    File,
-    Identity,
-    InFlight,
     MakeTemplate,
     MakeVm,
-    Nic,
-    Observation,
-    Power,
     PowerOff,
     PowerOn,
-    Question,
     Reconnect,
     Register,
     Relocate,
     SetAttributes,
     ShutDown,
-    Stage,
     Stop,
-    Tools,
     Unregister,
-    Vm,
-    VmSpec,
     Wait,
     WritePapers,
+)
+from migration.decide import decide, departing, stage_of
+from migration.model import (
+    HOME,
+    TEMPLATE_MARK,
+    Disk,
+    File,
+    Identity,
+    InFlight,
+    Nic,
+    Observation,
+    Power,
+    Question,
+    Stage,
+    Tools,
+    Vm,
+    VmSpec,
 )
 from tests.fake_sites import QUESTION, FakeSites, a_vm
 
