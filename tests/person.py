@@ -46,6 +46,12 @@ class Person:
         """Give another name."""
         WaitForTask(self.vm(name).Rename_Task(new))
 
+    def cancel(self, name: str) -> None:
+        """Cancel whatever runs on it."""
+        for task in self.vm(name).recentTask:
+            if task.info.state in ("queued", "running"):
+                task.CancelTask()
+
     def move(self, name: str, datastore: str) -> None:
         """Storage vMotion."""
         target = self._find(vim.Datastore, datastore)

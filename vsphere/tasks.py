@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
-from migration.errors import OutOfTime, Paused, Stale
+from migration.errors import Blocked, OutOfTime, Paused, Stale
+from migration.model import Concern, Severity
 from migration.sites import Progress
 from vsphere import faults
 from vsphere.properties import TASK
@@ -118,6 +119,18 @@ def _asked(watch: Watch, task: vim.Task, doing: str) -> dict[str, Any]:
 
 def _fail(watch: Watch, fault: Any, doing: str, subject: str) -> None:
     endpoint = watch.session.endpoint
+    if isinstance(fault, vmodl.fault.RequestCanceled):  # whoever cancelled it had a reason: it is not started again
+        raise Blocked(
+            (
+                Concern(
+                    "task.cancelled",
+                    Severity.BLOCKS,
+                    subject,
+                    f"somebody cancelled this at {endpoint}: {doing.removeprefix(f'{subject}: ')}",
+                    "see why; run again to have it done",
+                ),
+            )
+        )
     if isinstance(fault, faults.TRANSPORT):
         raise faults.translated(fault, endpoint, doing, subject) from fault
     raise Stale(f"{doing}: the task failed at {endpoint} without a reason; it is observed again")

@@ -254,6 +254,22 @@ def test_asked_to_stop_a_copy_goes_on_and_the_next_run_finds_it_in_flight(slow: 
     until(second, lambda: vm(second, "app01").volumes == {new} and vm(second, "app01").in_flight is None)
 
 
+def test_what_a_person_cancels_is_not_started_again(slow: Lab, opened: Opened) -> None:
+    sites = opened(slow, "old-a", "old-b")
+    _, register = taken_off(sites, "app01")
+    do(sites, "app01", register, NEW_HOST)
+    new = volume(sites, "target", "gold7-01")
+
+    def cancel(_: str, percent: int | None) -> None:
+        if percent:
+            with person(slow, "target") as someone:
+                someone.cancel("app01")
+
+    with pytest.raises(Blocked, match="somebody cancelled this"):
+        sites.perform(vm(sites, "app01"), Relocate({}, (new,), 12), Placed(volume=new), cancel)
+    assert vm(sites, "app01").volumes == {volume(sites, "source", "old-a"), volume(sites, "source", "old-b")}
+
+
 def test_folders_are_made_where_missing_and_pools_are_not(built: Lab, opened: Opened) -> None:
     sites = opened(built, "old-a", "old-b")
     before, register = taken_off(sites, "app01")
