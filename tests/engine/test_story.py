@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,18 @@ def test_what_a_person_did_at_the_target_is_healed(lab: Lab, site: Site) -> None
         target.power_off("app01")
         target.unregister("app01")
         target.move("bare01", "old-b")
+        target.rename("bare01", "renamed")
     assert seen(lab, "app01") == []
+    assert re.search(r"bare01\b.*reattach rehosted → migrated: ", site.preview()), "it is still the one that is meant"
     site.up()
-    assert count(sites) == before
+    renamed = {
+        uuid: [replace(vm, name=vm.name.replace("bare01", "renamed")) for vm in vms] for uuid, vms in before.items()
+    }
+    assert count(sites) == renamed
+
+    site.wants(bare01="source")
+    site.up()
+    assert one(lab, "renamed")["site"] == "source"
 
 
 def test_killed_between_unregister_and_register_a_new_clone_finishes(lab: Lab, site: Site, tmp_path: Path) -> None:
