@@ -30,7 +30,11 @@ def look(stack: Settings) -> Adoption:
         source, target = (Site(endpoints[name], News(), threading.Event()) for name in ("source", "target"))
         there = existing(endpoints["target"])
         new = [datastore for datastore in stack.target.datastores if datastore.name not in there["datastore"]]
-        refuse_used_disks(stack, new, {**site_storage.held_back(target), **site_storage.disks_in_use(source)})
+        if new:
+            hosts = [host.name for host in stack.target.hosts]
+            refuse_used_disks(
+                stack, new, {**site_storage.held_back(target, hosts), **site_storage.disks_in_use(source)}
+            )
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
     return Adoption(there, state_of_this_stack())

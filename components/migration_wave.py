@@ -20,6 +20,7 @@ class MigrationWave(pulumi.ComponentResource):
     """One MigratedVm per VM, each after everything that the wave depends on. `vms` holds them by logical name."""
 
     vms: dict[str, MigratedVm]
+    home: list[MigratedVm]
 
     def __init__(
         self,
@@ -28,7 +29,7 @@ class MigrationWave(pulumi.ComponentResource):
         *,
         preview: int,
         parts: Sequence[pulumi.Resource] = (),
-        after: Sequence[pulumi.Resource] = (),
+        after: Sequence[MigrationWave] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the wave's VMs.
@@ -38,12 +39,14 @@ class MigrationWave(pulumi.ComponentResource):
         """
         super().__init__("esxodus:index:MigrationWave", name, None, opts)
         # A child does not inherit what its parent depends on.
-        back = pulumi.ResourceOptions(parent=self, depends_on=list(after))
+        home = [vm for wave in after for vm in wave.home]
+        back = pulumi.ResourceOptions(parent=self, depends_on=home)
         there = pulumi.ResourceOptions(parent=self, depends_on=[*parts, *after])
         self.vms = {
             logical: MigratedVm(logical, spec, preview, opts=back if spec.stage is Stage.SOURCE else there)
             for logical, spec in _named(specs).items()
         }
+        self.home = [self.vms[logical] for logical, spec in _named(specs).items() if spec.stage is Stage.SOURCE]
         self.register_outputs({})
 
 

@@ -11,7 +11,7 @@ def as_declared(spec: VmSpec, seen: Observation) -> Observation:
     """Return the observation with the target's declared networks, its new datastores, and the old ones mounted.
 
     What is there already stays as it is seen, but for the hosts of the declared cluster: they will see the declared networks
-    and volumes. Where the cluster has no host yet, one stands for those that are declared.
+    and volumes. Where the cluster has no usable host yet, one stands for those that may join.
     """
     target = seen.sites.get(spec.target)
     source = seen.sites.get(spec.source)
@@ -23,7 +23,9 @@ def as_declared(spec: VmSpec, seen: Observation) -> Observation:
     old = tuple(volume for volume in source.volumes if volume.name in spec.old_volumes and volume.id not in ids)
     networks = frozenset(spec.declared_networks)
     volumes = frozenset(one.id for one in new) | seen.volume_ids(spec.source, spec.old_volumes)
-    there = [host for host in target.hosts if host.cluster == spec.cluster] or [Host("declared", spec.cluster)]
+    there = [host for host in target.hosts if host.cluster == spec.cluster]
+    if not any(host.usable for host in there):
+        there.append(Host("declared", spec.cluster))
     others = [host for host in target.hosts if host.cluster != spec.cluster]
     built = [replace(one, networks=one.networks | networks, volumes=one.volumes | volumes) for one in there]
     view = replace(

@@ -25,7 +25,7 @@ from migration.actions import (
     Unregister,
     WritePapers,
 )
-from migration.model import HOME, Adrift, File, Observation, Power, Tools, Vm
+from migration.model import HOME, Adrift, Disk, File, Observation, Power, Tools, Vm
 
 
 def after(seen: Observation, action: Action, placed: Placed) -> Observation:
@@ -104,5 +104,9 @@ def _relocated(vm: Vm, to: Mapping[str, str], everywhere: str) -> Vm:
     def moved(key: str, file: File) -> File:
         return replace(file, volume=everywhere or to.get(key, file.volume))
 
-    disks = tuple(replace(disk, file=moved(str(disk.key), disk.file)) for disk in vm.disks)
+    def whole(disk: Disk) -> Disk:  # the layers that it is a delta of go along
+        file = moved(str(disk.key), disk.file)
+        return replace(disk, file=file, below=frozenset({file.volume}) if disk.below else disk.below)
+
+    disks = tuple(whole(disk) for disk in vm.disks)
     return replace(vm, vmx=moved(HOME, vm.vmx), disks=disks)

@@ -158,7 +158,10 @@ def _nic(card: Any, around: Surroundings) -> Nic:
 def _network(backing: Any, around: Surroundings) -> str:
     match backing:
         case vim.vm.device.VirtualEthernetCard.DistributedVirtualPortBackingInfo():
-            return around.network(f"{backing.port.switchUuid}/{backing.port.portgroupKey}")
+            key = f"{backing.port.switchUuid}/{backing.port.portgroupKey}"
+            return (
+                around.network(key) or f"unknown port group {key}"
+            )  # never "": it is on a network, if not of this site
         case vim.vm.device.VirtualEthernetCard.OpaqueNetworkBackingInfo():
             return str(backing.opaqueNetworkId)
         case vim.vm.device.VirtualEthernetCard.NetworkBackingInfo():

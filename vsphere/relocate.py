@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, cast
 
 from pyVmomi import vim
 
 from migration.actions import Placed, Relocate
-from migration.errors import Blocked
+from migration.errors import Blocked, MigrationError
 from migration.model import HOME, Concern, Power, Severity, Vm
 from migration.sites import Progress
 from vsphere.inventory import Inventory
@@ -49,8 +50,9 @@ def relocate(site: Site, vm: Vm, action: Relocate, placed: Placed, progress: Pro
     # vCenter updates free space now and then; who is admitted next must see what this copy has taken.
     for volume in {home, *action.to.values()}:
         datastore = _datastore(inventory, record, vm, volume)
-        site.session.read(f"{vm.name}: refresh the free space of its datastore", datastore.Refresh, vm.name)
-        site.watch.reread(datastore)
+        with contextlib.suppress(MigrationError):  # the copy itself has ended well
+            site.session.read(f"{vm.name}: refresh the free space of its datastore", datastore.Refresh, vm.name)
+            site.watch.reread(datastore)
 
 
 def _datastore(inventory: Inventory, record: Record, vm: Vm, volume: str) -> Any:

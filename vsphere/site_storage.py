@@ -127,8 +127,7 @@ def disks_in_use(site: Site) -> dict[str, str]:
 
     Raises: MigrationError.
     """
-    found = {volume.name: volume for volume in _volumes(site)}
-    used = {device: f"holds datastore {volume.name}" for volume in found.values() for device in volume.devices}
+    used = {device: f"holds datastore {volume.name}" for volume in _volumes(site) for device in volume.devices}
     path = "config.storageDevice.scsiLun"
     for host in collect(site.session, "reading the disks that hosts see", vim.HostSystem, ("name", path)):
         for lun in host.get(path, ()):
@@ -136,8 +135,8 @@ def disks_in_use(site: Site) -> dict[str, str]:
     return used
 
 
-def held_back(site: Site) -> dict[str, str]:
-    """Return why a disk must not be given to a new datastore, by device: volumes that hosts of `site` hold back.
+def held_back(site: Site, hosts: Collection[str]) -> dict[str, str]:
+    """Return why a disk must not be given to a new datastore, by device: volumes that these hosts of `site` hold back.
 
     To vCenter such a disk looks as if it could be formatted. Changes nothing.
 
@@ -147,9 +146,9 @@ def held_back(site: Site) -> dict[str, str]:
     found = {}
     for host in collect(site.session, "reading hosts", vim.HostSystem, paths):
         storage: Any = host.get("configManager.storageSystem")
-        if storage is None or str(host.get("runtime.connectionState")) != "connected":
-            continue
         name = decoded(str(host.get("name")))
+        if name not in hosts or storage is None or str(host.get("runtime.connectionState")) != "connected":
+            continue
         query = site.session.patient(storage).QueryUnresolvedVmfsVolume
         for one in site.session.read(f"{name}: reading the volumes that it holds back", query, name) or ():
             for extent in one.extent or ():

@@ -48,6 +48,7 @@ def follow(
     heard: dict[str, Any] | None = None
     heard_at = time.monotonic()
     told: int | None = None
+    asked = False
     try:
         while True:
             version = news.version
@@ -57,6 +58,7 @@ def follow(
                 heard, heard_at = info, time.monotonic()
             elif time.monotonic() - heard_at > (SILENCE if info else GRACE):
                 info = _asked(watch, task, doing)
+                asked = True
                 heard_at = time.monotonic()
             if info and info.get("info.state") == "success":
                 return info.get("info.result")
@@ -73,7 +75,8 @@ def follow(
             wait(news, version, _TICK)
             pause()
     finally:
-        watch.followed.discard(key)
+        if not asked:  # else no update has told of its end: it would look as if it still ran, and as somebody else's
+            watch.followed.discard(key)
 
 
 def wait(news: News, version: int, timeout: float) -> bool:

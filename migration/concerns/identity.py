@@ -16,7 +16,8 @@ def not_found(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
             Severity.BLOCKS,
             spec.identity.name,
             f"not registered at {where}, and no .vmx of that name is on the old or new datastores",
-            "correct the name in the wave, or take it out; a template that was unregistered (.vmtx) has to be registered by hand",
+            "correct the name in the wave, or take it out; "
+            "a template that was unregistered (.vmtx) has to be registered by hand",
         )
 
 

@@ -24,7 +24,9 @@ def no_host_able(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
 def _needs(spec: VmSpec, vm: Vm) -> tuple[str, frozenset[str], frozenset[str]] | None:
     """Return cluster, volumes and networks that the VM needs at the other site; None where its papers are missing."""
     if vm.site == spec.source:
-        networks = frozenset(spec.networks[nic.network] for nic in vm.nics if nic.network in spec.networks)
+        unrestored = vm.papers if vm.papers and vm.papers.transit and vm.papers.leaving != vm.site else None
+        present = unrestored.nics.values() if unrestored else [nic.network for nic in vm.nics]
+        networks = frozenset(spec.networks[network] for network in present if network in spec.networks)
         return spec.cluster, vm.volumes, networks
     if vm.papers is None:
         return None  # the concern rollback.no-papers

@@ -14,14 +14,14 @@ def _networks_to_map(spec: VmSpec, seen: Observation) -> dict[str, list[str]]:
     cards: dict[str, list[str]] = {}
     for vm in seen.vms:
         papers = vm.papers
-        if vm.site == spec.source:
-            for nic in vm.nics:
-                if nic.network:  # a card on no network goes as it is
-                    cards.setdefault(nic.network, []).append(nic.label)
-        elif papers and papers.transit:
+        if papers and papers.transit and papers.leaving != vm.site:  # not restored yet: the papers know its networks
             for nic in vm.nics:
                 if papers.nics.get(str(nic.key)):
                     cards.setdefault(papers.nics[str(nic.key)], []).append(nic.label)
+        elif vm.site == spec.source:
+            for nic in vm.nics:
+                if nic.network:  # a card on no network goes as it is
+                    cards.setdefault(nic.network, []).append(nic.label)
     return cards
 
 

@@ -19,7 +19,7 @@ def not_brought_along(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
             name = view.volume_name(volume) or volume
             if name not in spec.old_volumes:
                 files = ["configuration"] if vm.vmx.volume == volume else []
-                files += [disk.label for disk in vm.disks if disk.file.volume == volume]
+                files += [disk.label for disk in vm.disks if volume in {disk.file.volume, *disk.below}]
                 yield Concern(
                     "disk.not-brought-along",
                     Severity.BLOCKS,

@@ -65,6 +65,7 @@ class Migration(RuleBasedStateMachine):
         disks=DISKS,
         obeys=st.booleans(),
         asks=st.booleans(),
+        snapshot=st.booleans(),
     )
     def a_site(
         self,
@@ -75,7 +76,9 @@ class Migration(RuleBasedStateMachine):
         disks: list[str],
         obeys: bool,
         asks: bool,
+        snapshot: bool,
     ) -> None:
+        below = set(disks) if snapshot else set()
         self.first = a_vm(
             power=Power.OFF if template else power,
             template=template,
@@ -84,8 +87,8 @@ class Migration(RuleBasedStateMachine):
                 Nic(4000 + n, f"Network adapter {n + 1}", f"00:50:56:00:00:0{n}", net) for n, net in enumerate(networks)
             ),
             disks=tuple(
-                Disk(2000 + n, f"Hard disk {n + 1}", File(volume, f"app01/{n}.vmdk"), 10, 5)
-                for n, volume in enumerate(disks)
+                Disk(2000 + n, f"Hard disk {n + 1}", File(at, f"app01/{n}.vmdk"), 10, 5, below=frozenset({at} & below))
+                for n, at in enumerate(disks)
             ),
         )
         self.sites = FakeSites([self.first], guest_obeys=obeys, asks=asks)

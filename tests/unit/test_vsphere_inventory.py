@@ -81,7 +81,7 @@ def test_raw_device_mappings(mode: str, rdm: str) -> None:
         (raw.standard("network-1", "VM Network"), "VM Network"),
         (raw.standard("", "Old Network"), "Old Network"),  # after a move only the old site's name is left
         (raw.distributed("dvportgroup-8"), "pg-prod"),
-        (raw.distributed("dvportgroup-404"), ""),
+        (raw.distributed("dvportgroup-404"), "unknown port group 50 01/dvportgroup-404"),
         (
             vim.vm.device.VirtualEthernetCard.OpaqueNetworkBackingInfo(opaqueNetworkId="seg", opaqueNetworkType="nsx"),
             "seg",

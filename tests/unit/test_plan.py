@@ -1,0 +1,64 @@
+"""The plan of the preview: every step once, in an operator's words, and an end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from migration.declared import as_declared
+from migration.model import Disk, File, Observation, Power, SiteView, Stage
+from migration.plan import LONGEST, plan
+from tests.fake_sites import FakeSites, a_vm
+from tests.unit.test_concerns import world
+from tests.unit.test_decide import BACK, PAPERS, SPEC, settled
+
+SNAPSHOT = (Disk(2000, "Hard disk 1", File("vmfs:a", "app01/x-000001.vmdk"), 40, 5, below=frozenset({"vmfs:a"})),)
+
+
+def test_each_step_once() -> None:
+    _, seen = world(a_vm())
+    assert str(plan(SPEC, seen)) == (
+        "reattach source → migrated: shut down the guest (at most 30 s, else power off), unregister at vc60, "
+        "register at vc70, connect to pg-prod, power on, Storage vMotion of 12 GiB to gold7-01 or gold7-02"
+    )
+
+
+@pytest.mark.parametrize("disks", [SNAPSHOT, ()])
+def test_a_plan_ends(disks: tuple[Disk, ...]) -> None:
+    _, forward = world(a_vm(disks=disks))
+    there = settled(disks=tuple(replace(disk, below=frozenset({"vmfs:n1"})) for disk in disks))
+    _, back = world(replace(there, vmx=File("vmfs:n1", "app01/app01.vmx")))
+    for spec, seen in ((SPEC, forward), (BACK, back)):
+        steps = plan(spec, seen).steps
+        assert len(steps) < LONGEST / 2
+        assert sum("Storage vMotion" in step for step in steps) == 1
+
+
+def test_nothing_to_do_is_said_so() -> None:
+    _, seen = world(settled())
+    assert str(plan(replace(SPEC, stage=Stage.REHOSTED), seen)) == "reattach rehosted: nothing to do"
+
+
+def test_back_at_the_source_but_not_restored_it_can_turn_round_again() -> None:
+    vm = a_vm(power=Power.OFF, papers=replace(PAPERS, leaving="target"))
+    vm = replace(vm, nics=tuple(replace(nic, network="pg-prod") for nic in vm.nics))
+    _, seen = world(vm)
+    assert plan(SPEC, seen).stop == ()
+
+
+def test_before_the_site_is_built_the_plan_counts_on_what_is_declared() -> None:
+    spec = replace(SPEC, declared_networks=("pg-prod", "pg-dmz"))
+    views = {**FakeSites().views(), "target": SiteView("target", "vc70")}
+    seen = Observation((a_vm(),), views)
+    assert [concern.id for concern in plan(spec, seen).stop] == ["host.none-able"]
+    assert plan(spec, as_declared(spec, seen)).stop == ()
+
+
+def test_a_dead_host_of_the_declared_cluster_does_not_stop_a_preview() -> None:
+    views = FakeSites().views()
+    dead = replace(views["target"], hosts=tuple(replace(host, usable=False) for host in views["target"].hosts))
+    seen = Observation((a_vm(),), {**views, "target": dead})
+    spec = replace(SPEC, declared_networks=("pg-prod", "pg-dmz"))
+    assert plan(spec, as_declared(spec, seen)).stop == ()
+    assert plan(spec, seen).stop != ()
