@@ -305,13 +305,15 @@ class SiteView:
 class Observation:
     """Everything `decide` may know about one VM. `vms` holds each registration, at whatever site, that matches its identity.
 
-    `overdue` is set once a guest shutdown has been asked for and its time limit has passed.
+    `overdue` is set once a guest shutdown has been asked for and its time limit has passed. `namesakes` says where other VMs
+    bear its name: (site, folder), in whatever datacenter.
     """
 
     vms: tuple[Vm, ...]
     sites: Mapping[str, SiteView]
     adrift: tuple[Adrift, ...] = ()
     overdue: bool = False
+    namesakes: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def vm(self) -> Vm | None:

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+from pyVmomi import vim
+
 from migration import actions
 from migration.actions import Action, Placed
 from migration.errors import Paused, Stale, Unexpected
@@ -45,7 +47,7 @@ class VSphereSites:
         vms = self._registrations(who, inventories)
         adrift = self._drift.find(who, inventories) if look_adrift and not vms else ()
         views = {name: inventory.view for name, inventory in inventories.items()}
-        return Observation(vms, views, adrift), version
+        return Observation(vms, views, adrift, namesakes=_namesakes(vms, inventories)), version
 
     def site(self, name: str) -> Site:
         """Return one of the sites, for the steps that are not about a VM: vsphere.site_storage and vsphere.evc."""
@@ -133,3 +135,14 @@ class VSphereSites:
             inventories[name].vm(record, in_flight(inventories[name].snapshot, moref, self._sites[name].watch.followed))
             for (name, moref), record in sorted(found.items(), key=lambda item: item[0])
         )
+
+
+def _namesakes(vms: tuple[Vm, ...], inventories: Inventories) -> frozenset[tuple[str, str]]:
+    """Return (site, folder) of every other VM that bears the name of one of these."""
+    return frozenset(
+        (site, inventory.path(record.target("parent"), vim.Folder))
+        for vm in vms
+        for site, inventory in inventories.items()
+        for record in inventory.matching(Identity(vm.name))
+        if instance_uuid(record) != vm.instance_uuid
+    )

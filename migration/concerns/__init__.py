@@ -32,6 +32,7 @@ ALL: Final[tuple[Check, ...]] = (
     guest.tools_absent,
     guest.shutdown_overdue,
     landing.no_host_able,
+    landing.name_taken,
     way_back.papers_missing,
     way_back.hardware_too_new,
 )

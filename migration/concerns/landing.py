@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Observation, Stage, Vm, VmSpec
+from migration.model import Concern, Observation, Severity, Stage, Vm, VmSpec
 from migration.schedule import can_run, no_host
 
 
@@ -32,3 +32,18 @@ def _needs(spec: VmSpec, vm: Vm) -> tuple[str, frozenset[str], frozenset[str]] |
         return None  # the concern rollback.no-papers
     networks = frozenset(network for network in vm.papers.nics.values() if network)
     return vm.papers.cluster, frozenset(vm.papers.disks.values()), networks
+
+
+def name_taken(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block a VM whose folder at the other site holds another VM of its name: registering it there would be refused."""
+    for vm in seen.vms:
+        to = spec.source if spec.stage is Stage.SOURCE else spec.target
+        folder = vm.papers.folder if vm.site == spec.target and vm.papers else vm.folder
+        if vm.site != to and (to, folder) in seen.namesakes:
+            yield Concern(
+                "vm.name-taken",
+                Severity.BLOCKS,
+                spec.identity.name,
+                f"folder {folder or '/'!r} at {to} holds another VM that is called {vm.name!r}",
+                "rename one of the two, or move the other one to another folder",
+            )

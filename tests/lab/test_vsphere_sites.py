@@ -270,6 +270,17 @@ def test_what_a_person_cancels_is_not_started_again(slow: Lab, opened: Opened) -
     assert vm(sites, "app01").volumes == {volume(sites, "source", "old-a"), volume(sites, "source", "old-b")}
 
 
+def test_another_vm_of_the_same_name_is_told(built: Lab, opened: Opened) -> None:
+    sites = opened(built)
+    meant = vm(sites, "app01")
+    with person(built, "source") as someone:
+        someone.rename("off01", "app01")
+    who = Identity("app01", meant.instance_uuid)
+    until(sites, lambda: bool(sites.observe(who)[0].namesakes))
+    seen, _ = sites.observe(who)
+    assert (seen.vm, seen.namesakes) == (meant, frozenset({("source", "")}))
+
+
 def test_folders_are_made_where_missing_and_pools_are_not(built: Lab, opened: Opened) -> None:
     sites = opened(built, "old-a", "old-b")
     before, register = taken_off(sites, "app01")

@@ -50,6 +50,10 @@ CASES: dict[str, tuple[World, World]] = {
     "rdm.virtual": (world(a_vm(disks=VIRTUAL)), world(a_vm())),
     "disk.shared": (world(a_vm(disks=SHARED)), world(a_vm())),
     "vm.in-vapp": (world(a_vm(vapp=True)), world(a_vm(vapp=True), spec=BACK)),
+    "vm.name-taken": (
+        (SPEC, replace(world(a_vm())[1], namesakes=frozenset({("target", "apps")}))),
+        (SPEC, replace(world(a_vm())[1], namesakes=frozenset({("target", "elsewhere"), ("source", "apps")}))),
+    ),
     "host.none-able": (
         world(a_vm(), spec=replace(SPEC, cluster="a cluster without hosts")),
         world(settled(), spec=replace(SPEC, cluster="a cluster without hosts")),
