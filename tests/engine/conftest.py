@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -62,6 +64,21 @@ class Project:
         """Return what the state calls pending."""
         operations = json.loads(self.run("stack", "export"))["deployment"].get("pending_operations")
         return list(operations or [])
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """`kill -9` of the engine and everything that it started: plugins run in process groups of their own."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    doomed = {process.pid}
+    while more := {pid for pid, parent in parents.items() if parent in doomed} - doomed:
+        doomed |= more
+    for pid in doomed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.communicate()
 
 
 def _tools() -> Mapping[str, str] | None:
