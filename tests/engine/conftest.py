@@ -66,19 +66,23 @@ class Project:
         return list(operations or [])
 
 
-def kill_all(process: subprocess.Popen[str]) -> None:
-    """`kill -9` of the engine and everything that it started: plugins run in process groups of their own."""
+def started_by(process: subprocess.Popen[str]) -> set[int]:
+    """Return the process and all that it has started, in whatever process group: each plugin has one of its own."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has just ended
             parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    doomed = {process.pid}
-    while more := {pid for pid, parent in parents.items() if parent in doomed} - doomed:
-        doomed |= more
-    for pid in doomed:
+    found = {process.pid}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def kill(pids: set[int]) -> None:
+    """`kill -9` of those that still run."""
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    process.communicate()
 
 
 def _tools() -> Mapping[str, str] | None:

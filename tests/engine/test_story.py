@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import REPOSITORY, kill_all
+from tests.engine.conftest import REPOSITORY, kill, started_by
 from tests.engine.site_project import Site, site_config
 from tests.person import PASSWORDS, person
 from tools.census import count
@@ -147,7 +147,8 @@ def test_killed_between_unregister_and_register_a_new_clone_finishes(lab: Lab, s
     site.write()
     process = site.project.start("up", "--yes", "--skip-preview")
     _until(lambda: seen(lab, "app01") == [] and lab.get("/faults")[0]["hits"] > 0)
-    kill_all(process)
+    kill(started_by(process))
+    process.communicate()
     lab.delete("/faults")
     config = site.config
     shutil.rmtree(site.folder)
