@@ -59,13 +59,8 @@ def decide(spec: VmSpec, seen: Observation) -> Decision:
         return _answer(vm)
     if vm.in_flight:
         return Wait(f"{vm.in_flight.name} ({vm.in_flight.key}) is running on it at {vm.site}")
-    action = _leave(spec, seen, vm) if vm.site != home(spec) else _settle(spec, seen, vm)
+    action = _leave(spec, seen, vm) if vm.site != spec.home else _settle(spec, seen, vm)
     return action if isinstance(action, Stop) else Act(action) if action else Done()
-
-
-def home(spec: VmSpec) -> str:
-    """Return the site at which the VM is wanted."""
-    return spec.source if spec.stage is Stage.SOURCE else spec.target
 
 
 def stage_of(spec: VmSpec, seen: Observation) -> Stage | None:
@@ -82,7 +77,7 @@ def _recover(spec: VmSpec, seen: Observation, found: Adrift) -> Action:
     """Register a VM that is registered nowhere, where it is wanted, or where its files can be seen."""
     assert found.papers is not None  # noqa: S101 - the concern vm.unregistered has stopped this case
     papers = found.papers
-    site = home(spec)
+    site = spec.home
     if site == spec.source and not found.volumes <= {volume.id for volume in seen.sites[site].volumes}:
         site = spec.target  # taken out of the target's inventory by hand, with its files on the new array
     at_source = site == spec.source
@@ -139,8 +134,8 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
     # At the target, or back at the source but not yet restored, the papers know more than the vCenter does.
     if before and vm.site == spec.target:
         return replace(before, leaving=vm.site, transit=True, power=power, template=template)
-    if on_its_way and on_its_way.leaving != vm.site:
-        return replace(on_its_way, power=power, template=template)
+    if vm.unrestored:
+        return replace(vm.unrestored, power=power, template=template)
     return Papers(
         leaving=vm.site,
         transit=True,

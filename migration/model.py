@@ -111,6 +111,11 @@ class VmSpec:
     shutdown_timeout: float = 300.0
     on_shutdown_timeout: Literal["powerOff", "stop"] = "stop"
 
+    @property
+    def home(self) -> str:
+        """The site at which the VM is wanted."""
+        return self.source if self.stage is Stage.SOURCE else self.target
+
 
 # --- what is seen -----------------------------------------------------------------------------------------------------
 
@@ -237,6 +242,11 @@ class Vm:
     in_flight: InFlight | None = None
     vapp: bool = False
     reachable: bool = True  # False: vCenter shows it orphaned, inaccessible, invalid or disconnected
+
+    @property
+    def unrestored(self) -> Papers | None:
+        """Its papers, where it has come to this site and is not restored yet: they know its place better than vCenter."""
+        return self.papers if self.papers and self.papers.transit and self.papers.leaving != self.site else None
 
     @property
     def volumes(self) -> frozenset[str]:

@@ -25,7 +25,8 @@ from rich.table import Table
 
 from tools.building import ToolchainError
 from tools.census import Counted, count
-from tools.running_lab import ROOT, Lab, LabError, running_lab
+from tools.parts import ROOT
+from tools.running_lab import Lab, LabError, running_lab
 from tools.toolchain import environment
 
 _STATE = ROOT / ".build" / "demo"

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 from urllib import request
 
-ROOT = Path(__file__).resolve().parent.parent
-BINARY = ROOT / ".build" / "bin" / "lab"
+from tools.parts import BIN
+
+BINARY = BIN / "lab"
 
 
 class LabError(Exception):

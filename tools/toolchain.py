@@ -23,8 +23,6 @@ from tools.building import ToolchainError, Workshop, exclusive
 from tools.choice import Engine, Plugin, choose_engine
 from tools.parts import BIN, BUILD, PULUMI_HOME, ROOT, VENV
 
-LAB = BIN / "lab"
-
 _OLDEST_PYTHON = (3, 11)
 _ALL = ("python", "engine", "lab")
 _STATE = BUILD / "state"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from migration.model import Concern, Observation, Power, Question, Severity, Stage, Tools, Vm, VmSpec
+from migration.model import Concern, Observation, Power, Question, Severity, Tools, Vm, VmSpec
 
 MOVED_OR_COPIED: Final = "msg.uuid.altered"
 """The question of the first power-on at another place; the only one that we answer (vsphere-facts: S48, S49)."""
@@ -13,7 +13,7 @@ MOVED_OR_COPIED: Final = "msg.uuid.altered"
 
 def _must_go_down(spec: VmSpec, vm: Vm) -> bool:
     """Say whether the VM has to be shut down to get where it should be."""
-    return (vm.site == spec.source) is not (spec.stage is Stage.SOURCE)
+    return vm.site != spec.home
 
 
 def moved_choice(question: Question) -> tuple[str, str] | None:

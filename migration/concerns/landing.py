@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Observation, Severity, Stage, Vm, VmSpec
+from migration.model import Concern, Observation, Severity, Vm, VmSpec
 from migration.schedule import can_run, no_host
 
 
 def no_host_able(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     """Block a VM that would have to leave its site while no host of the other one can run it."""
     for vm in seen.vms:
-        to = spec.source if spec.stage is Stage.SOURCE else spec.target
         needs = _needs(spec, vm)
-        view = seen.sites.get(to)
-        if vm.site == to or view is None or needs is None:
+        view = seen.sites.get(spec.home)
+        if vm.site == spec.home or view is None or needs is None:
             continue
         cluster, volumes, networks = needs
         if not any(can_run(host, cluster, volumes, networks) for host in view.hosts):
@@ -24,8 +23,7 @@ def no_host_able(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
 def _needs(spec: VmSpec, vm: Vm) -> tuple[str, frozenset[str], frozenset[str]] | None:
     """Return cluster, volumes and networks that the VM needs at the other site; None where its papers are missing."""
     if vm.site == spec.source:
-        unrestored = vm.papers if vm.papers and vm.papers.transit and vm.papers.leaving != vm.site else None
-        present = unrestored.nics.values() if unrestored else [nic.network for nic in vm.nics]
+        present = vm.unrestored.nics.values() if vm.unrestored else [nic.network for nic in vm.nics]
         networks = frozenset(spec.networks[network] for network in present if network in spec.networks)
         return spec.cluster, vm.volumes, networks
     if vm.papers is None:
@@ -37,13 +35,12 @@ def _needs(spec: VmSpec, vm: Vm) -> tuple[str, frozenset[str], frozenset[str]] |
 def name_taken(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     """Block a VM whose folder at the other site holds another VM of its name: registering it there would be refused."""
     for vm in seen.vms:
-        to = spec.source if spec.stage is Stage.SOURCE else spec.target
         folder = vm.papers.folder if vm.site == spec.target and vm.papers else vm.folder
-        if vm.site != to and (to, folder) in seen.namesakes:
+        if vm.site != spec.home and (spec.home, folder) in seen.namesakes:
             yield Concern(
                 "vm.name-taken",
                 Severity.BLOCKS,
                 spec.identity.name,
-                f"folder {folder or '/'!r} at {to} holds another VM that is called {vm.name!r}",
+                f"folder {folder or '/'!r} at {spec.home} holds another VM that is called {vm.name!r}",
                 "rename one of the two, or move the other one to another folder",
             )

@@ -13,8 +13,7 @@ def _networks_to_map(spec: VmSpec, seen: Observation) -> dict[str, list[str]]:
         return {}
     cards: dict[str, list[str]] = {}
     for vm in seen.vms:
-        papers = vm.papers
-        if papers and papers.transit and papers.leaving != vm.site:  # not restored yet: the papers know its networks
+        if papers := vm.unrestored:
             for nic in vm.nics:
                 if papers.nics.get(str(nic.key)):
                     cards.setdefault(papers.nics[str(nic.key)], []).append(nic.label)

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from tests.person import PASSWORDS
-from tools.running_lab import BINARY, ROOT, Lab, running_lab
+from tools.parts import ROOT
+from tools.running_lab import BINARY, Lab, running_lab
 from vsphere.sites import VSphereSites
 from vsphere.tls import Endpoint
 
