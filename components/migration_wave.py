@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from components.providers.migrated_vm import MigratedVm
-from migration.model import Stage
+from migration.wanted import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from components.settings import Settings
-    from migration.model import VmSpec
+    from migration.wanted import VmSpec
 
 
 class MigrationWave(pulumi.ComponentResource):

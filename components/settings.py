@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from components import settings_checks, settings_words
 from migration.errors import SettingsError
-from migration.model import Identity, Method, Stage, VmSpec
+from migration.wanted import Identity, Method, Stage, VmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _COMING: Final = {
     ("fabric", "kind", "brocade"): "zoning a Brocade fabric",
-    ("method", "xvm"): "moving live with Advanced Cross vCenter vMotion",
     ("method", "relay"): "moving live by a relay vCenter 6.7",
     ("kind", "nfs"): "creating NFS datastores",
 }

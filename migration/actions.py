@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+from migration.metadata import Metadata, Pool
 from migration.model import Concern, File, Papers
+from migration.wanted import RESERVE, Hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class Unregister:
 class Register:
     """Register the .vmx at a site, never as a template, on a host that is chosen at admission.
 
-    `host` is preferred where it is usable. `papers`, where given, are written straight after: a VM that a person had
+    `host` is preferred where it is usable; `only`: no other will do. A folder or a pool of `pools` that is missing there is
+    created; nothing that exists is changed. `papers`, where given, are written straight after: a VM that a person had
     unregistered counts as in transit again.
     """
 
@@ -69,6 +73,8 @@ class Register:
     volumes: frozenset[str]
     networks: frozenset[str]
     papers: Papers | None = None
+    pools: tuple[Pool, ...] = ()
+    only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +89,63 @@ class Relocate:
     """Move files between volumes at the VM's present site.
 
     `to` maps "home" and disk keys to volume ids (the way back, each to where it was), or is empty: then everything goes to one
-    of `candidates`, chosen at admission. `size` is what will be copied, in GiB.
+    of `candidates`, chosen at admission, which keeps `reserve` (a part of 1) free. `size` is what will be copied, in GiB.
     """
 
     to: Mapping[str, str]
     candidates: tuple[str, ...]
     size: float
+    reserve: float = RESERVE
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """Take the VM, running or not, to another vCenter in one step: Advanced Cross vCenter vMotion.
+
+    Files go as in `Relocate`; with neither `to` nor `candidates` they stay where they are. `nics` maps each card, by device
+    key, to its network there. Place and host as in `Register`.
+    """
+
+    site: str
+    name: str
+    datacenter: str
+    cluster: str
+    folder: str
+    pool: str
+    pools: tuple[Pool, ...]
+    host: str
+    nics: Mapping[int, str]
+    to: Mapping[str, str]
+    candidates: tuple[str, ...]
+    size: float
+    live: bool
+    only: bool = False
+    reserve: float = RESERVE
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreMetadata:
+    """Give the VM back what only the vCenter that it left knew, as far as this one allows; nothing is taken away."""
+
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """Run the operator's command before the VM departs or after it has arrived."""
+
+    when: Literal["before", "after"]
+    hook: Hook
+
+
+@dataclass(frozen=True, slots=True)
+class CheckHealth:
+    """Wait until the guest is well: Tools run, it has these addresses, these TCP ports answer; at most `timeout` seconds."""
+
+    tools: bool
+    addresses: tuple[str, ...]
+    ports: tuple[int, ...]
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +175,11 @@ Action = (
     | Register
     | Reconnect
     | Relocate
+    | Cross
     | SetAttributes
+    | RestoreMetadata
+    | RunHook
+    | CheckHealth
     | MakeTemplate
     | MakeVm
 )
@@ -155,7 +216,7 @@ Decision = Act | Wait | Stop | Done
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What admission chose for an action: a host for a registration, one volume id for a relocation."""
+    """What admission chose for an action: a host for a registration or a crossing, one volume id for a copy."""
 
     host: str = ""
     volume: str = ""

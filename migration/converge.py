@@ -8,17 +8,35 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
-from migration.actions import Act, Action, Done, Placed, PowerOff, PowerOn, Relocate, ShutDown, Stop, Wait
+from migration import health
+from migration.actions import (
+    Act,
+    Action,
+    CheckHealth,
+    Cross,
+    Done,
+    Placed,
+    PowerOff,
+    PowerOn,
+    Relocate,
+    RestoreMetadata,
+    RunHook,
+    ShutDown,
+    Stop,
+    Wait,
+)
+from migration.admission import Admission
 from migration.decide import decide, stage_of
 from migration.errors import Blocked, OutOfTime, Paused, Transient, Unexpected
-from migration.model import Observation, Power, Stage, Vm, VmSpec
+from migration.model import Power, Vm
+from migration.observation import Observation, SoFar
+from migration.outside import NOWHERE, Outside
 from migration.phrase import phrase
-from migration.schedule import Admitted, Load, Nowhere, admit
 from migration.sites import Sites
+from migration.wanted import Stage, VmSpec
 
 ATTEMPTS = 5
 """Tries after a Transient error before it is given up; what counts is the number since the last step that ended well."""
@@ -49,44 +67,6 @@ class Outcome:
     timings: dict[str, float] = field(default_factory=dict)
 
 
-class Admission:
-    """Lets actions of all VMs of a run start only as far as the cost model allows; one instance for a process."""
-
-    def __init__(self) -> None:
-        """Start with nothing running."""
-        self._load = Load()
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def admitted(self, name: str, action: Action, vm: Vm | None, seen: Observation) -> Iterator[Placed | None]:
-        """Hold the action's cost while the block runs, placed where it goes; None: there is no room now.
-
-        What was seen grows old while one waits, so who gets None must look again before asking anew.
-
-        Raises: Blocked where there is no place for it, however long one waits.
-        """
-        with self._changed:
-            answer = admit(name, action, vm, seen, self._load)
-            if isinstance(answer, Nowhere):
-                raise Blocked((answer.concern,))
-            if isinstance(answer, Admitted):
-                self._load = self._load.add(answer.cost)
-        if not isinstance(answer, Admitted):
-            yield None
-            return
-        try:
-            yield answer.placed
-        finally:
-            with self._changed:
-                self._load = self._load.remove(answer.cost)
-                self._changed.notify_all()
-
-    def wait(self, timeout: float) -> None:
-        """Wait until something that was admitted has ended, at most `timeout` seconds."""
-        with self._changed:
-            self._changed.wait(timeout)
-
-
 def converge(
     spec: VmSpec,
     sites: Sites,
@@ -94,15 +74,17 @@ def converge(
     say: Say,
     stop: threading.Event,
     *,
+    outside: Outside = NOWHERE,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Bring the VM to `spec.stage` and return what was done; nothing is written where it is there already.
 
-    `say` is told what goes on and the percent done. `stop` asks for a pause at the next safe point.
+    `say` is told what goes on and the percent done. `stop` asks for a pause at the next safe point. `outside` runs hooks and
+    asks guests over the network.
 
-    Raises: Blocked, Paused, OutOfTime, Refused, Unexpected; Transient once the attempts are used up.
+    Raises: Blocked, Held, Paused, OutOfTime, Refused, Unexpected; Transient once the attempts are used up.
     """
-    run = _Run(spec, sites, admission, say, stop, clock)
+    run = _Run(spec, sites, admission, say, stop, outside, clock)
     attempts = 0
     while True:
         if stop.is_set():
@@ -133,18 +115,13 @@ class _Run:
         admission: Admission,
         say: Say,
         stop: threading.Event,
+        outside: Outside,
         clock: Callable[[], float],
     ) -> None:
-        self.spec, self.sites, self.admission, self.say, self.stop, self.clock = (
-            spec,
-            sites,
-            admission,
-            say,
-            stop,
-            clock,
-        )
+        self.spec, self.sites, self.admission, self.say = spec, sites, admission, say
+        self.stop, self.outside, self.clock = stop, outside, clock
         self.last: Action | None = None
-        self.overdue = False
+        self.so_far = SoFar()
         self.progressed = False
         self.performed: list[Action] = []
         self.queued: Action | None = None
@@ -161,9 +138,7 @@ class _Run:
     def step(self) -> Outcome | None:
         """Observe, decide and act once."""
         self.progressed = False
-        seen, version = self.sites.observe(self.spec.identity)
-        if self.overdue:
-            seen = seen.overdue_now()
+        seen, version = self._observe()
         self._note_power(seen)
         self.where = _where(seen)
         match decide(self.spec, seen):
@@ -180,6 +155,10 @@ class _Run:
             case Act(action):
                 self._act(action, seen)
         return None
+
+    def _observe(self) -> tuple[Observation, int]:
+        seen, version = self.sites.observe(self.spec.identity)
+        return replace(seen, so_far=self.so_far), version
 
     def _wait(self, seen: Observation, version: int, reason: str) -> None:
         vm = seen.vm
@@ -207,9 +186,7 @@ class _Run:
         while (left := deadline - self.clock()) > 0:
             if not self.sites.wait(version, left):
                 break
-            seen, version = self.sites.observe(self.spec.identity)
-            if self.overdue:
-                seen = seen.overdue_now()
+            seen, version = self._observe()
             if decide(self.spec, seen) != Act(action):
                 return
         name = self.spec.identity.name
@@ -225,25 +202,45 @@ class _Run:
                 "each time; look at the VM's tasks in vCenter, then run again"
             )
         vm = seen.vm
-        with self.admission.admitted(self.spec.identity.name, action, vm, seen) as placed:
+        with self.admission.admitted(self.spec, action, vm, seen) as placed:
             if placed is None:
                 self._queue(action, seen)
                 return
             words = phrase(action, seen, placed)
-            self.say(words, 0 if isinstance(action, Relocate) else None)
+            self.say(words, 0 if isinstance(action, Relocate | Cross) else None)
             started = self.clock()
             if isinstance(action, ShutDown | PowerOff) and self.down_since is None:
                 self.down_since = started
-            done = self.sites.perform(vm, action, placed, lambda text, percent: self.say(text or words, percent))
+            done = self._perform(action, seen, placed, words)
         ended = self.clock()
         self.timings[kind(action)] = self.timings.get(kind(action), 0.0) + ended - started
         if not done:
-            self.overdue = True
+            self.so_far = replace(self.so_far, overdue=True)
             self.last = None
             return
         self.last, self.progressed = action, True
         self.performed.append(action)
         self.steps.append(words)
+
+    def _perform(self, action: Action, seen: Observation, placed: Placed, words: str) -> bool:
+        """Do one action, wherever it is done; False only for a guest that did not shut down in time."""
+        match action:
+            case RunHook(when, hook):
+                self.outside.run(hook, health.facts(self.spec, seen, when), lambda text: self.say(text, None))
+                prepared, received = self.so_far.prepared or when == "before", self.so_far.received or when == "after"
+                self.so_far = replace(self.so_far, prepared=prepared, received=received)
+            case CheckHealth():
+                problems = health.check(
+                    action, self.sites, self.spec.identity, self.outside, self.stop, self.say, self.clock
+                )
+                self.so_far = replace(self.so_far, checked=not problems, unhealthy=problems)
+            case _:
+                done = self.sites.perform(
+                    seen.vm, action, placed, lambda text, percent: self.say(text or words, percent)
+                )
+                self.so_far = replace(self.so_far, restored=self.so_far.restored or isinstance(action, RestoreMetadata))
+                return done
+        return True
 
 
 def kind(action: Action) -> str:

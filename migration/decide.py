@@ -1,8 +1,8 @@
 """The heart: from what is wanted and what is seen of one VM to the single next step. Pure.
 
-Forwards a VM leaves the source (papers, shut down, unregister), arrives at the target (register, reconnect, power on) and
-is copied to the new array; backwards the same steps run the other way. No phase is stored: after any interruption the same
-question is asked of the world as it is then.
+Forwards a VM leaves the source (papers, then either across in one step or shut down, unregister), arrives at the target
+(register, reconnect, power on), is restored and found well, and its files are copied to the new array; backwards the same
+steps run the other way. No phase is stored: after any interruption the same question is asked of the world as it is then.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from migration.actions import (
     Act,
     Action,
     Answer,
+    CheckHealth,
+    Cross,
     Decision,
     Done,
     MakeTemplate,
@@ -23,6 +25,8 @@ from migration.actions import (
     Reconnect,
     Register,
     Relocate,
+    RestoreMetadata,
+    RunHook,
     SetAttributes,
     ShutDown,
     Stop,
@@ -32,20 +36,11 @@ from migration.actions import (
 )
 from migration.concerns import blocking
 from migration.concerns.guest import moved_choice
-from migration.model import (
-    HOME,
-    TEMPLATE_MARK,
-    Adrift,
-    Concern,
-    Observation,
-    Papers,
-    Power,
-    Severity,
-    Stage,
-    Tools,
-    Vm,
-    VmSpec,
-)
+from migration.live import files_stay, networks_there
+from migration.method import crosses
+from migration.model import HOME, TEMPLATE_MARK, Adrift, Concern, Disk, Papers, Power, Severity, Tools, Vm
+from migration.observation import Observation
+from migration.wanted import Stage, VmSpec
 
 
 def decide(spec: VmSpec, seen: Observation) -> Decision:
@@ -59,7 +54,7 @@ def decide(spec: VmSpec, seen: Observation) -> Decision:
         return _answer(vm)
     if vm.in_flight:
         return Wait(f"{vm.in_flight.name} ({vm.in_flight.key}) is running on it at {vm.site}")
-    action = _leave(spec, seen, vm) if vm.site != spec.home else _settle(spec, seen, vm)
+    action = _settle(spec, seen, vm) if vm.site == spec.home else _leave(spec, seen, vm)
     return action if isinstance(action, Stop) else Act(action) if action else Done()
 
 
@@ -89,7 +84,9 @@ def _recover(spec: VmSpec, seen: Observation, found: Adrift) -> Action:
         cluster=papers.cluster if at_source else spec.cluster,
         folder=papers.folder,
         pool=papers.pool,
-        host=papers.host if at_source else "",
+        host=papers.host if at_source else spec.host,
+        only=bool(spec.host) and not at_source,
+        pools=papers.pools,
         volumes=found.volumes,
         networks=_networks(papers.nics if at_source else _mapped(spec, papers)),
         # Somebody took a settled VM out of the target's inventory: it is on its way again.
@@ -107,25 +104,58 @@ def _answer(vm: Vm) -> Act:
 
 
 def _leave(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
-    """Take the VM off a site: files to where the other side sees them, papers, shut down, unregister."""
-    if vm.site == spec.target and (action := _back_to_old_volumes(spec, seen, vm)):
+    """Take the VM off a site: files to where the other side sees them, papers, across; or shut down, unregister."""
+    crossing = crosses(spec, seen, vm)
+    papers = departing(spec, vm)
+    if spec.before and not seen.so_far.prepared and not (vm.papers and vm.papers.transit):
+        return RunHook("before", spec.before)
+    if vm.site == spec.target and not crossing and (action := _back_to_old_volumes(spec, seen, vm)):
         return action
     if vm.template:
         return _unmake_template(vm)
-    papers = departing(spec, vm)
     if vm.papers != papers:
         return WritePapers(papers)
+    if crossing:
+        return _cross(spec, seen, vm, papers)
     if vm.power is Power.OFF:
         return Unregister(vm.site)
     if vm.tools is Tools.NOT_INSTALLED:
         return PowerOff("no VMware Tools")
-    if seen.overdue:
+    if seen.so_far.overdue:
         return PowerOff(f"the guest did not shut down within {spec.shutdown_timeout:g} s")
     return ShutDown(spec.shutdown_timeout)
 
 
+def _cross(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Cross:
+    """Move it to the other vCenter in one step, with its files where they have to move."""
+    back = spec.home == spec.source
+    stay = files_stay(spec, seen, vm)
+    to = {} if stay or not back else _places(vm, papers)
+    candidates = () if stay or back else tuple(sorted(seen.volume_ids(spec.target, spec.new_volumes)))
+    return Cross(
+        site=spec.home,
+        name=vm.name,
+        datacenter=papers.datacenter if back else spec.datacenter,
+        cluster=papers.cluster if back else spec.cluster,
+        folder=papers.folder,
+        pool=papers.pool,
+        pools=papers.pools,
+        host=papers.host if back else spec.host,
+        nics=networks_there(spec, vm),
+        to=to,
+        candidates=candidates,
+        size=sum(disk.written for disk in vm.disks if candidates or _moves(disk, to)),
+        live=vm.power is Power.ON,
+        only=bool(spec.host) and not back,
+        reserve=spec.reserve,
+    )
+
+
 def departing(spec: VmSpec, vm: Vm) -> Papers:
-    """Return the papers that the VM must carry when it leaves its present site."""
+    """Return the papers that the VM must carry when it leaves its present site.
+
+    What was added to it at the target comes along back; what was taken away there, of what the source knew, comes back.
+    """
     before = vm.papers
     on_its_way = before if before and before.transit else None
     # A VM that is off because we shut it down, or have only just registered it, is still one that must run where it arrives.
@@ -133,9 +163,20 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
     template = TEMPLATE_MARK in vm.attributes or bool(on_its_way and on_its_way.template)
     # At the target, or back at the source but not yet restored, the papers know more than the vCenter does.
     if before and vm.site == spec.target:
-        return replace(before, leaving=vm.site, transit=True, power=power, template=template)
+        present = (
+            before
+            if on_its_way
+            else replace(
+                before,
+                attributes={**before.attributes, **_own(vm)},
+                metadata=before.metadata.merged(vm.metadata),
+                healthy=False,
+            )
+        )
+        return replace(present, leaving=vm.site, transit=True, power=power, template=template)
     if vm.unrestored:
         return replace(vm.unrestored, power=power, template=template)
+    guest = on_its_way or vm  # while a guest shuts down it loses one thing after the other
     return Papers(
         leaving=vm.site,
         transit=True,
@@ -150,6 +191,10 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
         disks={HOME: vm.vmx.volume, **{str(disk.key): disk.file.volume for disk in vm.disks}},
         # Registering it here again, after an interrupted departure, has not brought its attributes back.
         attributes={**(on_its_way.attributes if on_its_way else {}), **_own(vm)},
+        metadata=on_its_way.metadata.merged(vm.metadata) if on_its_way else vm.metadata,
+        pools=vm.pools,
+        tools=on_its_way.tools if on_its_way else vm.tools is Tools.RUNNING,
+        addresses=guest.addresses,
     )
 
 
@@ -157,8 +202,10 @@ def _settle(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
     """Restore the VM where it is wanted, then bring its files to where they are wanted."""
     papers = vm.papers
     arriving = papers if papers and (papers.transit or vm.site == spec.source) else None
-    if arriving and (restoring := _restore(spec, vm, arriving)):
+    if arriving and (restoring := _restore(spec, seen, vm, arriving)):
         return restoring
+    if papers and vm.site == spec.target and (receiving := _receive(spec, seen, vm, papers)):
+        return receiving
     if vm.site == spec.target and (moving := _files(spec, seen, vm)):
         return moving
     if TEMPLATE_MARK in vm.attributes:
@@ -166,8 +213,8 @@ def _settle(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
     return None
 
 
-def _restore(spec: VmSpec, vm: Vm, papers: Papers) -> Action | None:
-    """Give an arrived VM its networks, power state and attributes; the last step says that it has arrived."""
+def _restore(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action | None:
+    """Give an arrived VM its networks, power state and metadata; the last step says that it has arrived."""
     if vm.template:
         return None  # it became one after it had arrived; the papers are of no more use
     wanted = _mapped(spec, papers) if vm.site == spec.target else papers.nics
@@ -181,7 +228,36 @@ def _restore(spec: VmSpec, vm: Vm, papers: Papers) -> Action | None:
         attributes[TEMPLATE_MARK] = "yes"
     if attributes:
         return SetAttributes(attributes)
-    return WritePapers(None if vm.site == spec.source else replace(papers, transit=False))
+    lacking = papers.metadata.lacking(vm.metadata)
+    if lacking and not seen.so_far.restored:  # once a run: what this vCenter refuses stays a difference that is told
+        return RestoreMetadata(lacking)
+    if vm.site == spec.source and spec.after and not seen.so_far.received:
+        return RunHook("after", spec.after)
+    return WritePapers(None if vm.site == spec.source else replace(papers, transit=False, healthy=False))
+
+
+def _receive(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action | None:
+    """See that an arrived guest is well before its files leave the old array, and remember it in its papers."""
+    check = health_check(spec, papers)
+    if vm.template or papers.healthy or not (check or spec.after):
+        return None
+    if check and not seen.so_far.checked:
+        return check
+    if spec.after and not seen.so_far.received:
+        return RunHook("after", spec.after)
+    return WritePapers(replace(papers, healthy=True))
+
+
+def health_check(spec: VmSpec, papers: Papers) -> CheckHealth | None:
+    """Return what is to be checked of the guest; None where nothing is, or where it did not run."""
+    health = spec.health
+    if health is None or papers.power is not Power.ON:
+        return None
+    tools = health.tools and papers.tools
+    addresses = papers.addresses if health.addresses else ()
+    if not (tools or addresses or health.ports):
+        return None
+    return CheckHealth(tools, addresses, health.ports, health.timeout)
 
 
 def _files(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
@@ -201,7 +277,7 @@ def _files(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
             f"the target shows none of the new datastores {', '.join(spec.new_volumes)}",
             "see why they are missing there, then run again",
         )
-    return Relocate({}, candidates, sum(disk.written for disk in vm.disks))
+    return Relocate({}, candidates, sum(disk.written for disk in vm.disks), spec.reserve)
 
 
 def _back_to_old_volumes(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
@@ -215,9 +291,7 @@ def _back_to_old_volumes(spec: VmSpec, seen: Observation, vm: Vm) -> Action | St
     if vm.template:
         return _unmake_template(vm)
     assert vm.papers is not None  # noqa: S101 - the concern rollback.no-papers has stopped this case
-    places = vm.papers.disks
-    files = {HOME: vm.vmx.volume, **{str(disk.key): disk.file.volume for disk in vm.disks}}
-    to = {key: places.get(key, places[HOME]) for key in files}
+    to = _places(vm, vm.papers)
     unseen = sorted(set(to.values()) - {volume.id for volume in seen.sites[vm.site].volumes})
     if unseen:
         source = seen.sites[spec.source]
@@ -228,8 +302,18 @@ def _back_to_old_volumes(spec: VmSpec, seen: Observation, vm: Vm) -> Action | St
             f"its files belong on {names}, which {seen.sites[vm.site].vcenter} does not show",
             "present and mount the old datastore on the target's hosts again",
         )
-    moved = sum(disk.written for disk in vm.disks if to[str(disk.key)] != disk.file.volume)
+    moved = sum(disk.written for disk in vm.disks if _moves(disk, to))
     return Relocate(to, (), moved)
+
+
+def _moves(disk: Disk, to: Mapping[str, str]) -> bool:
+    return to.get(str(disk.key), disk.file.volume) != disk.file.volume
+
+
+def _places(vm: Vm, papers: Papers) -> dict[str, str]:
+    """Return the volume at the source that each file of the VM belongs on."""
+    keys = (HOME, *(str(disk.key) for disk in vm.disks))
+    return {key: papers.disks.get(key, papers.disks[HOME]) for key in keys}
 
 
 def _unmake_template(vm: Vm) -> Action:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migration.model import Host, Observation, VmSpec, Volume
+from migration.observation import Host, Observation, Volume
+from migration.wanted import VmSpec
 
 
 def as_declared(spec: VmSpec, seen: Observation) -> Observation:

@@ -10,6 +10,7 @@
     │   └── Stale          what was acted on is no longer there
     ├── Blocked            an operator must act; carries the concerns
     ├── Refused            credentials, certificate or permission: the same call will be refused again
+    ├── Held               its wave admits nothing now: not a failure of the VM, a later run goes on
     ├── OutOfTime          the deadline passed; what runs in vCenter goes on, run again, nothing is lost
     ├── Paused             asked to stop; stopped at a safe point, run again to resume
     ├── Unexpected         the world contradicts the model, or an unknown fault (its name kept)
@@ -63,6 +64,10 @@ class Blocked(MigrationError):
         """Join the concerns to one message, one line each."""
         self.concerns = tuple(concerns)
         super().__init__("\n".join(str(concern) for concern in self.concerns))
+
+
+class Held(MigrationError):
+    """The VM's wave admits nothing now (window, pause, earlier waves, failures). Nothing was begun; a later run goes on."""
 
 
 class OutOfTime(MigrationError):

@@ -12,6 +12,8 @@ from dataclasses import replace
 from migration.actions import (
     Action,
     Answer,
+    CheckHealth,
+    Cross,
     MakeTemplate,
     MakeVm,
     Placed,
@@ -20,12 +22,16 @@ from migration.actions import (
     Reconnect,
     Register,
     Relocate,
+    RestoreMetadata,
+    RunHook,
     SetAttributes,
     ShutDown,
     Unregister,
     WritePapers,
 )
-from migration.model import HOME, Adrift, Disk, File, Observation, Power, Tools, Vm
+from migration.metadata import NO_METADATA
+from migration.model import HOME, Adrift, Disk, File, Power, Tools, Vm
+from migration.observation import Observation
 
 
 def after(seen: Observation, action: Action, placed: Placed) -> Observation:
@@ -35,6 +41,17 @@ def after(seen: Observation, action: Action, placed: Placed) -> Observation:
     vm = seen.vm
     if vm is None:
         return seen
+    match action:
+        case CheckHealth():
+            return seen.knowing(checked=True)
+        case RunHook("before"):
+            return seen.knowing(prepared=True)
+        case RunHook():
+            return seen.knowing(received=True)
+        case RestoreMetadata():
+            seen = seen.knowing(restored=True)
+        case _:
+            pass
     if isinstance(action, Unregister):
         return replace(seen, vms=(), adrift=(adrift(vm),))
     return replace(seen, vms=(changed(vm, action, placed),))
@@ -62,7 +79,11 @@ def changed(vm: Vm, action: Action, placed: Placed) -> Vm:
             return replace(vm, template=True)
         case MakeVm():
             return replace(vm, template=False)
-        case Unregister() | Register():
+        case Cross():
+            return _crossed(vm, action, placed)
+        case RestoreMetadata(metadata):
+            return replace(vm, metadata=vm.metadata.merged(metadata))
+        case Unregister() | Register() | RunHook() | CheckHealth():
             return vm
 
 
@@ -90,9 +111,27 @@ def registered(found: Adrift, action: Register, placed: Placed) -> Vm:
         host=placed.host,
         attributes={},
         papers=action.papers or found.papers,
+        metadata=NO_METADATA,
         tools=Tools.NOT_INSTALLED if last.tools is Tools.NOT_INSTALLED else Tools.NOT_RUNNING,
         question=None,
         in_flight=None,
+    )
+
+
+def _crossed(vm: Vm, action: Cross, placed: Placed) -> Vm:
+    """Return the VM at the other vCenter: it runs on, and what only the old vCenter knew is lost."""
+    moved = _relocated(vm, action.to, placed.volume)
+    return replace(
+        moved,
+        site=action.site,
+        datacenter=action.datacenter,
+        cluster=action.cluster,
+        folder=action.folder,
+        pool=action.pool,
+        host=placed.host,
+        nics=tuple(replace(nic, network=action.nics.get(nic.key, nic.network)) for nic in vm.nics),
+        attributes={},
+        metadata=NO_METADATA,
     )
 
 

@@ -1,6 +1,7 @@
-"""The words of a migration as plain frozen data: what is wanted and what is seen (what may be done: migration.actions).
+"""The words of a migration as plain frozen data: a VM as it is seen.
 
-Nothing here does I/O. Sizes are GiB, times seconds. A MoRef is short-lived and never appears here: a VM is known by its
+What is wanted: migration.wanted; what a site offers: migration.observation; what may be done: migration.actions. Nothing here
+does I/O. Sizes are GiB, times seconds. A MoRef is short-lived and never appears here: a VM is known by its
 instance UUID, a volume by its VMFS UUID (or its NFS address), because names differ between two vCenters that see one LUN.
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
+
+from migration.metadata import NO_METADATA, Metadata, Pool, pools_plain, pools_read
 
 HOME: Final = "home"
 """The key of the .vmx among the files of a VM in `Papers.disks` and `Relocate.to`; a disk's key is its device key."""
@@ -21,21 +24,6 @@ TEMPLATE_MARK: Final = "esxodus.template"
 reconfigured, so between "made a VM" and "papers written" a kill would lose the knowledge that it was one."""
 
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-class Stage(enum.StrEnum):
-    """Where a VM is wanted; ordered from the old site to the new array."""
-
-    SOURCE = "source"
-    REHOSTED = "rehosted"
-    MIGRATED = "migrated"
-
-
-class Method(enum.StrEnum):
-    """How a VM gets across. `auto` chooses per VM, with reasons."""
-
-    AUTO = "auto"
-    REATTACH = "reattach"
 
 
 class Power(enum.StrEnum):
@@ -77,49 +65,6 @@ class Concern:
         return f"{self.subject}: {self.sentence} [{self.id}] — {self.remedy}"
 
 
-# --- what is wanted ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whom we mean: a name, and the instance UUID once it is known or given."""
-
-    name: str
-    instance_uuid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class VmSpec:
-    """What one VM should become; written by the operator, never by us.
-
-    `old_volumes` and `new_volumes` are datastore names as the source and the target site show them.
-    `networks` maps the source's network names to the target's. `declared_networks` will exist at the target even if a
-    preview runs before they do.
-    """
-
-    identity: Identity
-    stage: Stage
-    method: Method = Method.AUTO
-    source: str = "source"
-    target: str = "target"
-    datacenter: str = ""
-    cluster: str = ""
-    old_volumes: tuple[str, ...] = ()
-    new_volumes: tuple[str, ...] = ()
-    networks: Mapping[str, str] = field(default_factory=lambda: NONE)
-    declared_networks: tuple[str, ...] = ()
-    shutdown_timeout: float = 300.0
-    on_shutdown_timeout: Literal["powerOff", "stop"] = "stop"
-
-    @property
-    def home(self) -> str:
-        """The site at which the VM is wanted."""
-        return self.source if self.stage is Stage.SOURCE else self.target
-
-
-# --- what is seen -----------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class File:
     """A file on a volume, whatever name a site gives the volume: `volume` is its id, `path` such as `app01/app01.vmx`."""
@@ -130,7 +75,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """One virtual disk. `rdm` is empty unless it is a raw device mapping; `written` is what a copy has to move, in GiB."""
+    """One virtual disk. `rdm` is empty unless it is a raw device mapping; `written` is what a copy has to move, in GiB.
+
+    `below` are the volumes of what it is a delta of: snapshots, the base of a linked clone. `sharing` says how another VM may
+    open it too. `linked`: a layer under it belongs to another VM.
+    """
 
     key: int
     label: str
@@ -139,8 +88,24 @@ class Disk:
     written: float = 0.0
     mode: str = "persistent"
     rdm: Literal["", "physical", "virtual"] = ""
-    below: frozenset[str] = frozenset()  # the volumes of what it is a delta of: snapshots, the base of a linked clone
-    shared: bool = False  # with another VM: multi-writer, or on a controller that shares its bus
+    below: frozenset[str] = frozenset()
+    sharing: Literal["", "multiWriter", "bus"] = ""
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device that binds the VM to a host or to a file beside its disks; `file` is that of an image on a datastore.
+
+    `connected`: now, or at power-on.
+    """
+
+    kind: Literal[
+        "iso", "floppy", "hostMedia", "passthrough", "sriov", "vgpu", "usb", "serial", "parallel", "vtpm", "other"
+    ]
+    label: str
+    file: File | None = None
+    connected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +136,7 @@ class Papers:
     `transit` holds from before the VM leaves until it is restored where it arrives; after arrival at the target the papers
     stay, because the way back needs them. Place, `nics` (the network of each card) and `disks` (the volume of each file:
     "home" for the .vmx, else the disk's key) are those at the source; `leaving` is the site at which it
-    was last whole.
+    was last whole. `tools` and `addresses` are what its guest had when it left; `healthy`: it was found well after arrival.
     """
 
     leaving: str
@@ -186,10 +151,16 @@ class Papers:
     nics: Mapping[str, str]
     disks: Mapping[str, str]
     attributes: Mapping[str, str]
+    metadata: Metadata = NO_METADATA
+    pools: tuple[Pool, ...] = ()
+    tools: bool = False
+    addresses: tuple[str, ...] = ()
+    healthy: bool = False
 
     def dumps(self) -> str:
         """Return the one-line JSON that is stored."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        plain = {**asdict(self), "metadata": self.metadata.plain(), "pools": pools_plain(self.pools)}
+        return json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
     @classmethod
     def loads(cls, text: str) -> Papers | None:
@@ -199,6 +170,9 @@ class Papers:
             data["power"] = Power(data["power"])
             for name in ("nics", "disks", "attributes"):
                 data[name] = {str(key): str(value) for key, value in data[name].items()}
+            data["metadata"] = Metadata.read(data.get("metadata", {}))
+            data["pools"] = pools_read(data.get("pools", ()))
+            data["addresses"] = tuple(str(address) for address in data.get("addresses", ()))
             return cls(**data)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -215,7 +189,13 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Vm:
-    """A VM as one site has it registered."""
+    """A VM as one site has it registered. Memory and its reservation are GiB, the CPU's reservation MHz.
+
+    `evc` is the mode that a running one needs at least; `depth` the longest chain of snapshots; `addresses` are the IP
+    addresses that VMware Tools report, link-local ones left out; `pools` are its resource pool and those around it,
+    outermost first; `pinned` says what binds it to processors or memory nodes ("CPU affinity"), "" where nothing does;
+    `locked` holds the methods that somebody, such as a backup product, has disabled.
+    """
 
     site: str
     name: str
@@ -241,6 +221,23 @@ class Vm:
     question: Question | None = None
     in_flight: InFlight | None = None
     vapp: bool = False
+    evc: str = ""
+    cpus: int = 0
+    cpu_reservation: float = 0.0
+    memory_reservation: float = 0.0
+    depth: int = 0
+    addresses: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    pinned: str = ""
+    latency_sensitive: bool = False
+    fault_tolerant: bool = False
+    encrypted: bool = False
+    tools_installer: bool = False
+    consolidation: bool = False
+    change_tracking: bool = False
+    locked: tuple[str, ...] = ()
+    metadata: Metadata = NO_METADATA
+    pools: tuple[Pool, ...] = ()
     reachable: bool = True  # False: vCenter shows it orphaned, inaccessible, invalid or disconnected
 
     @property
@@ -266,75 +263,3 @@ class Adrift:
     papers: Papers | None
     nics: tuple[Nic, ...] = ()
     last: Vm | None = None  # the VM as it was when registered, where that is known (in plans)
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A host as a site shows it; `networks` and `volumes` are what a VM on it can reach. Memory in GiB."""
-
-    name: str
-    cluster: str
-    usable: bool = True  # connected and not in maintenance mode
-    vms: int = 0
-    free_memory: float = 0.0
-    networks: frozenset[str] = frozenset()
-    volumes: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """A datastore as a site shows it. `id` is the same at every site; GiB."""
-
-    id: str
-    name: str
-    free: float = 0.0
-    capacity: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class SiteView:
-    """What one site offers to a VM."""
-
-    name: str
-    vcenter: str
-    hosts: tuple[Host, ...] = ()
-    volumes: tuple[Volume, ...] = ()
-    networks: frozenset[str] = frozenset()
-    hardware: int = 0  # the highest virtual hardware that its oldest host runs; 0: not known
-
-    def volume_id(self, name: str) -> str | None:
-        """Return the id of the volume that this site calls `name`."""
-        return next((volume.id for volume in self.volumes if volume.name == name), None)
-
-    def volume_name(self, volume_id: str) -> str | None:
-        """Return what this site calls the volume."""
-        return next((volume.name for volume in self.volumes if volume.id == volume_id), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """Everything `decide` may know about one VM. `vms` holds each registration, at whatever site, that matches its identity.
-
-    `overdue` is set once a guest shutdown has been asked for and its time limit has passed. `namesakes` says where other VMs
-    bear its name: (site, folder), in whatever datacenter.
-    """
-
-    vms: tuple[Vm, ...]
-    sites: Mapping[str, SiteView]
-    adrift: tuple[Adrift, ...] = ()
-    overdue: bool = False
-    namesakes: frozenset[tuple[str, str]] = frozenset()
-
-    @property
-    def vm(self) -> Vm | None:
-        """The VM, where exactly one registration was found."""
-        return self.vms[0] if len(self.vms) == 1 else None
-
-    def volume_ids(self, site: str, names: tuple[str, ...]) -> frozenset[str]:
-        """Return the ids of the volumes that `site` calls by these names, leaving out those it does not show."""
-        view = self.sites.get(site)
-        return frozenset(volume.id for volume in view.volumes if volume.name in names) if view else frozenset()
-
-    def overdue_now(self) -> Observation:
-        """Return the same observation, with the shutdown's time limit passed."""
-        return replace(self, overdue=True)

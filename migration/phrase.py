@@ -5,6 +5,8 @@ from __future__ import annotations
 from migration.actions import (
     Action,
     Answer,
+    CheckHealth,
+    Cross,
     MakeTemplate,
     MakeVm,
     Placed,
@@ -13,12 +15,15 @@ from migration.actions import (
     Reconnect,
     Register,
     Relocate,
+    RestoreMetadata,
+    RunHook,
     SetAttributes,
     ShutDown,
     Unregister,
     WritePapers,
 )
-from migration.model import HOME, Observation
+from migration.model import HOME
+from migration.observation import Observation
 
 
 def phrase(action: Action, seen: Observation, placed: Placed | None = None) -> str:
@@ -40,6 +45,14 @@ def phrase(action: Action, seen: Observation, placed: Placed | None = None) -> s
             return "connect to " + ", ".join(sorted(set(networks.values())))
         case Relocate():
             return f"Storage vMotion of {action.size:.0f} GiB to {_destination(action, seen, placed)}"
+        case Cross():
+            return _crossing(action, seen, placed)
+        case RestoreMetadata(metadata):
+            return "restore " + ", ".join(metadata.said())
+        case RunHook(when, hook):
+            return f"run the hook {when} it moves ({hook.command[0]})"
+        case CheckHealth():
+            return f"check that its guest is well ({_health(action)}, at most {action.timeout:g} s)"
         case MakeTemplate():
             return "make it a template again"
         case MakeVm():
@@ -50,7 +63,24 @@ def phrase(action: Action, seen: Observation, placed: Placed | None = None) -> s
             return "set custom attributes " + ", ".join(sorted(attributes))
 
 
-def _destination(action: Relocate, seen: Observation, placed: Placed | None) -> str:
+def _crossing(action: Cross, seen: Observation, placed: Placed | None) -> str:
+    kind = "vMotion" if action.live else "move"
+    words = f"{kind} to {_vcenter(seen, action.site)}" + (f" on {placed.host}" if placed and placed.host else "")
+    if not (action.to or action.candidates):
+        return f"{words}, its files stay"
+    return f"{words}, with {action.size:.0f} GiB to {_destination(action, seen, placed)}"
+
+
+def _health(action: CheckHealth) -> str:
+    parts = (
+        "Tools" if action.tools else "",
+        ", ".join(action.addresses),
+        f"TCP {', '.join(str(port) for port in action.ports)}" if action.ports else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _destination(action: Relocate | Cross, seen: Observation, placed: Placed | None) -> str:
     if action.to:
         return _volume(seen, action.to[HOME])
     if placed and placed.volume:

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migration.actions import Act, Action, Placed, Register, Relocate, SetAttributes, ShutDown, Stop, Wait, WritePapers
+from migration.actions import (
+    Act,
+    Action,
+    Cross,
+    Placed,
+    Register,
+    Relocate,
+    SetAttributes,
+    ShutDown,
+    Stop,
+    Wait,
+    WritePapers,
+)
 from migration.decide import decide, stage_of
 from migration.expect import after
-from migration.model import Concern, Observation, Stage, VmSpec
+from migration.method import choose
+from migration.model import Concern
+from migration.observation import Observation
 from migration.phrase import phrase
+from migration.wanted import Stage, VmSpec
 
 LONGEST = 40
 """More steps than any migration has: reaching it means that `decide` and `expect` disagree."""
@@ -16,26 +31,31 @@ LONGEST = 40
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps to come; `stop` says why they end early, `reached` where the VM is now (None: on its way)."""
+    """The steps to come; `stop` says why they end early, `reached` where the VM is now (None: on its way).
+
+    `method` is "" for a VM that need not change its site; `reasons` say why it is that one.
+    """
 
     reached: Stage | None
     wanted: Stage
     method: str
     steps: tuple[str, ...]
     stop: tuple[Concern, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Give the one line of the preview."""
         where = self.reached.value if self.reached else "on its way"
         if not self.steps:
-            return f"{self.method} {where}: nothing to do" if not self.stop else f"{self.method} {where}: stopped"
-        return f"{self.method} {where} → {self.wanted.value}: {', '.join(self.steps)}"
+            return f"{where}: stopped" if self.stop else f"{where}: nothing to do"
+        return f"{self.method} {where} → {self.wanted.value}: {', '.join(self.steps)}".lstrip()
 
 
 def plan(spec: VmSpec, seen: Observation) -> Plan:
     """Return what would be done to the VM from now until it is where it is wanted."""
     steps: list[str] = []
     reached = stage_of(spec, seen)
+    chosen = choose(spec, seen, seen.vm) if seen.vm and seen.vm.site != spec.home else None
     stop: tuple[Concern, ...] = ()
     for _ in range(LONGEST):
         decision = decide(spec, seen)
@@ -52,13 +72,19 @@ def plan(spec: VmSpec, seen: Observation) -> Plan:
             case _:
                 pass
         break
-    return Plan(reached, spec.stage, "reattach", tuple(steps), stop)
+    if chosen is None:  # on its way already, or where it should be
+        return Plan(reached, spec.stage, "reattach" if seen.adrift or reached is None else "", tuple(steps), stop)
+    return Plan(reached, spec.stage, chosen.method.value, tuple(steps), stop, chosen.reasons)
 
 
 def _imagined(action: Action, seen: Observation) -> Placed:
     """Place an action where it might go; the real choice is made at admission."""
     if isinstance(action, Relocate) and not action.to:
         return Placed(volume=action.candidates[0])
+    if isinstance(action, Cross):
+        hosts = seen.sites[action.site].hosts
+        volume = action.candidates[0] if action.candidates else ""
+        return Placed(host=action.host or (hosts[0].name if hosts else ""), volume=volume)
     if isinstance(action, Register):
         hosts = seen.sites[action.site].hosts
         return Placed(host=action.host or (hosts[0].name if hosts else ""))

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from migration.actions import Action, Placed, Register, Relocate
-from migration.model import Concern, Host, Observation, Power, Severity, SiteView, Vm
+from migration.actions import Action, Cross, Placed, Register, Relocate
+from migration.model import Concern, Power, Severity, Vm
+from migration.observation import Host, Observation, SiteView
 
 HOST_LIMIT: Final = 8
 VOLUME_LIMIT: Final = 128
@@ -21,8 +22,6 @@ STORAGE_VMOTION: Final = (4, 16)
 """Cost on the host and on each datastore."""
 COLD: Final = 1
 """Cost on the host of relocating a powered-off VM; its datastores read and write the same, so there it counts alike."""
-RESERVE: Final = 0.05
-"""Part of a new datastore that stays free, for snapshots, swap and growth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,8 @@ def admit(name: str, action: Action, vm: Vm | None, seen: Observation, load: Loa
     match action:
         case Register():
             return _admit_register(name, action, seen, load)
+        case Cross() if vm is not None:
+            return _admit_cross(name, action, vm, seen, load)
         case Relocate() if vm is not None:
             return _admit_relocate(name, action, vm, seen, load)
         case _:
@@ -109,6 +110,8 @@ def _admit_register(name: str, action: Register, seen: Observation, load: Load) 
     """Choose the host: the one it came from where that is usable, else the one with the fewest VMs."""
     view = seen.sites[action.site]
     able = [host for host in view.hosts if can_run(host, action.cluster, action.volumes, action.networks)]
+    if action.only:
+        able = [host for host in able if host.name == action.host]
     if not able:
         return Nowhere(no_host(name, view, action.volumes, action.networks))
     best = min(able, key=lambda host: _host_order(host, action, load))
@@ -134,7 +137,7 @@ def can_run(host: Host, cluster: str, volumes: frozenset[str], networks: frozens
     return host.usable and in_cluster and volumes <= host.volumes and networks <= host.networks
 
 
-def _host_order(host: Host, action: Register, load: Load) -> tuple[bool, int, float, str]:
+def _host_order(host: Host, action: Register | Cross, load: Load) -> tuple[bool, int, float, str]:
     """Order hosts: the preferred one, then the fewest VMs (those being registered included), then the most free memory."""
     busy = host.vms + load.registrations(f"{action.site}/{host.name}")
     return (host.name != action.host, busy, -host.free_memory, host.name)
@@ -150,7 +153,7 @@ def _admit_relocate(name: str, action: Relocate, vm: Vm, seen: Observation, load
         return Admitted(Placed(), cost) if load.fits(cost) else Later()
     mounted = next((host.volumes for host in view.hosts if host.name == vm.host), frozenset[str]())
     room = {
-        volume.id: volume.free - load.reserved(volume.id) - RESERVE * volume.capacity
+        volume.id: volume.free - load.reserved(volume.id) - action.reserve * volume.capacity
         for volume in view.volumes
         if volume.id in action.candidates and volume.id in mounted
     }
@@ -171,21 +174,74 @@ def _admit_relocate(name: str, action: Relocate, vm: Vm, seen: Observation, load
         if any(load.reserved(key) for key in room):
             return Later()
         best = max(room.values(), default=0.0)
-        return Nowhere(
-            Concern(
-                "datastore.too-small",
-                Severity.BLOCKS,
-                name,
-                f"it needs {size:.1f} GiB (up to {needed:.0f} GiB); the new datastore with the most room has "
-                f"{max(best, 0.0):.1f} GiB beyond its reserve",
-                "enlarge or add a new datastore, then run again",
-            )
-        )
+        return Nowhere(_too_small(name, size, needed, best))
     for key in sorted(enough, key=lambda key: (-room[key], key)):
         cost = _copy_cost(vm, [key], {key: size})
         if load.fits(cost):
             return Admitted(Placed(volume=key), cost)
     return Later()
+
+
+def _admit_cross(name: str, action: Cross, vm: Vm, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
+    """Choose host and datastore at the other vCenter together: the emptiest host that can take it, then the most room."""
+    view = seen.sites[action.site]
+    stay = not (action.to or action.candidates)
+    needed = vm.volumes if stay else frozenset(action.to.values())
+    networks = frozenset(action.nics.values())
+    able = [host for host in view.hosts if can_run(host, action.cluster, needed, networks)]
+    if action.live:
+        able = [host for host in able if host.vmotion and (not vm.evc or vm.evc in host.evc)]
+    if action.only:
+        able = [host for host in able if host.name == action.host]
+    if not able:
+        return Nowhere(no_host(name, view, needed, networks))
+    size = action.size + (vm.memory if vm.power is Power.ON else 0.0)
+    short = 0.0
+    later = False
+    for host in sorted(able, key=lambda host: _host_order(host, action, load)):
+        rooms = {
+            volume.id: volume.free - load.reserved(volume.id) - action.reserve * volume.capacity
+            for volume in view.volumes
+            if volume.id in action.candidates and volume.id in host.volumes
+        }
+        choices = sorted(rooms, key=lambda key: (-rooms[key], key)) if action.candidates else [""]
+        for key in choices:
+            if key and rooms[key] < size:
+                short = max(short, rooms[key])
+                later = later or bool(load.reserved(key))
+                continue
+            cost = _cross_cost(vm, action, host, key, size)
+            if load.fits(cost):
+                return Admitted(Placed(host.name, key), cost)
+            later = True
+    if later:
+        return Later()
+    return Nowhere(_too_small(name, size, sum(disk.capacity for disk in vm.disks), short))
+
+
+def _cross_cost(vm: Vm, action: Cross, host: Host, volume: str, size: float) -> Cost:
+    """Return the cost at both ends: with files 4 on each host and 16 on each datastore, without 1; a vMotion network 1."""
+    stay = not (action.to or action.candidates)
+    units = 1 if stay or not action.live else STORAGE_VMOTION[0]
+    touched = vm.volumes | ({volume} if volume else frozenset(action.to.values()))
+    ends = (f"{vm.site}/{vm.host}", f"{action.site}/{host.name}")
+    return Cost(
+        hosts=dict.fromkeys(ends, units),
+        volumes=dict.fromkeys(touched, 1 if stay else STORAGE_VMOTION[1]),
+        reserved={volume: size} if volume else {},
+        registrations={ends[1]: 1},
+    )
+
+
+def _too_small(name: str, size: float, whole: float, best: float) -> Concern:
+    return Concern(
+        "datastore.too-small",
+        Severity.BLOCKS,
+        name,
+        f"it needs {size:.1f} GiB (up to {whole:.0f} GiB); the new datastore with the most room has "
+        f"{max(best, 0.0):.1f} GiB beyond its reserve",
+        "enlarge or add a new datastore, then run again",
+    )
 
 
 def _copy_cost(vm: Vm, targets: list[str], reserved: Mapping[str, float]) -> Cost:

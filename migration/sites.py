@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from migration.actions import Action, Placed
-from migration.model import Identity, Observation, Vm
+from migration.model import Vm
+from migration.observation import Observation
+from migration.wanted import Identity
 
 Progress = Callable[[str, int | None], None]
 """Called with what goes on beside the step itself ("create the folder apps"; "" for the step), and the percent done or None."""

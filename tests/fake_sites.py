@@ -25,25 +25,10 @@ from migration.actions import (
     WritePapers,
 )
 from migration.errors import Blocked, Stale, Unexpected
-from migration.model import (
-    Adrift,
-    Concern,
-    Disk,
-    File,
-    Host,
-    Identity,
-    InFlight,
-    Nic,
-    Observation,
-    Power,
-    Question,
-    Severity,
-    SiteView,
-    Tools,
-    Vm,
-    Volume,
-)
+from migration.model import Adrift, Concern, Disk, File, InFlight, Nic, Power, Question, Severity, Tools, Vm
+from migration.observation import Host, Observation, SiteView, Volume
 from migration.sites import Progress
+from migration.wanted import Identity
 
 OLD = (Volume("vmfs:a", "old-a", 500, 1000), Volume("vmfs:b", "old-b", 500, 1000))
 NEW = (Volume("vmfs:n1", "gold7-01", 900, 1000), Volume("vmfs:n2", "gold7-02", 800, 1000))
@@ -129,8 +114,8 @@ class FakeSites:
             for n in (1, 2, 3)
         )
         return {
-            "source": SiteView("source", "vc60", source, OLD, frozenset({"VM Network", "DMZ"}), 11),
-            "target": SiteView("target", "vc70", target, OLD + NEW, frozenset({"pg-prod", "pg-dmz"}), 19),
+            "source": SiteView("source", "vc60", source, OLD, frozenset({"VM Network", "DMZ"}), 11, "6.0.0"),
+            "target": SiteView("target", "vc70", target, OLD + NEW, frozenset({"pg-prod", "pg-dmz"}), 19, "7.0.3"),
         }
 
     def _count(self, host: str) -> int:

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from pyVmomi import vim
 
 from migration.errors import Blocked, Stale
-from migration.model import Adrift, Concern, File, Identity, Severity
+from migration.model import Adrift, Concern, File, Severity
+from migration.wanted import Identity
 from vsphere import vmx
 from vsphere.inventory import Inventory
 from vsphere.names import datastore_path, split_path

@@ -11,7 +11,9 @@ from typing import Final
 
 from pyVmomi import vim
 
-from migration.model import File, Host, Identity, InFlight, Power, SiteView, Vm, Volume
+from migration.model import File, InFlight, Power, Vm
+from migration.observation import Host, SiteView, Volume
+from migration.wanted import Identity
 from vsphere.machines import GIB, Place, Surroundings, instance_uuid, machine, vmx_path
 from vsphere.names import decoded, mounted_path, segment, split_path
 from vsphere.session import moref

@@ -133,8 +133,14 @@ def _disk(disk: Any, written: Mapping[int, int], sharing: set[int], around: Surr
         mode=str(getattr(backing, "diskMode", None) or "persistent"),
         rdm=_RDM.get(str(getattr(backing, "compatibilityMode", "")), ""),
         below=frozenset(_below(backing, around)),
-        shared=str(getattr(backing, "sharing", None)) == "sharingMultiWriter" or disk.controllerKey in sharing,
+        sharing=_sharing(backing, disk.controllerKey in sharing),
     )
+
+
+def _sharing(backing: Any, bus: bool) -> Literal["", "multiWriter", "bus"]:
+    if str(getattr(backing, "sharing", None)) == "sharingMultiWriter":
+        return "multiWriter"
+    return "bus" if bus else ""
 
 
 def _below(backing: Any, around: Surroundings) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Any, Final
 from pyVmomi import vim
 
 from migration.errors import Stale
-from migration.model import Identity, Vm
+from migration.model import Vm
 from migration.sites import Progress
+from migration.wanted import Identity
 from vsphere import tasks
 from vsphere.inventory import Inventory
 from vsphere.session import session

@@ -11,8 +11,10 @@ from pyVmomi import vim
 from migration import actions
 from migration.actions import Action, Placed
 from migration.errors import Paused, Stale, Unexpected
-from migration.model import Identity, Observation, Vm
+from migration.model import Vm
+from migration.observation import Observation
 from migration.sites import Progress
+from migration.wanted import Identity
 from vsphere import configure, power, registration, relocate, session, tasks
 from vsphere.adrift import Drift, Inventories
 from vsphere.inventory import in_flight
@@ -109,6 +111,8 @@ class VSphereSites:
                 configure.make_template(site, vm)
             case actions.MakeVm():
                 configure.make_vm(site, vm)
+            case _:
+                raise Unexpected(f"{type(action).__name__} is nothing that a site does")
         return True
 
     def _known(self) -> tuple[int, Inventories]:

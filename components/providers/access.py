@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from components import settings
 from components.providers import runtime
-from migration.converge import Admission
+from migration.admission import Admission
 from vsphere.sites import VSphereSites
 from vsphere.tls import Endpoint
 

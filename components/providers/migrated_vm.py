@@ -25,7 +25,8 @@ from migration.errors import MigrationError
 if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
 
-    from migration.model import Observation, VmSpec
+    from migration.observation import Observation
+    from migration.wanted import VmSpec
 
 
 class MigratedVmProvider(ResourceProvider):

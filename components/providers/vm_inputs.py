@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration.model import Identity, Method, Stage, VmSpec
+from migration.wanted import Identity, Method, Stage, VmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

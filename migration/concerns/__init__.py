@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from migration import live
 from migration.concerns import guest, identity, landing, network, storage, way_back
-from migration.model import Concern, Observation, Severity, VmSpec
+from migration.model import Concern, Severity
+from migration.observation import Observation
+from migration.wanted import Method, VmSpec
 
 Check = Callable[[VmSpec, Observation], Iterator[Concern]]
 
@@ -31,6 +34,7 @@ ALL: Final[tuple[Check, ...]] = (
     guest.question_pending,
     guest.tools_absent,
     guest.shutdown_overdue,
+    guest.unhealthy,
     landing.no_host_able,
     landing.name_taken,
     way_back.papers_missing,
@@ -41,6 +45,8 @@ ALL: Final[tuple[Check, ...]] = (
 def concerns(spec: VmSpec, seen: Observation) -> tuple[Concern, ...]:
     """Return every concern about this VM, those that block first."""
     found = [concern for check in ALL for concern in check(spec, seen)]
+    if spec.method is Method.XVM:
+        found += [concern for check in live.RULES for concern in check(spec, seen)]
     order = list(Severity)
     return tuple(sorted(found, key=lambda concern: order.index(concern.severity)))
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from migration.model import Concern, Observation, Power, Question, Severity, Tools, Vm, VmSpec
+from migration.method import reattaches
+from migration.model import Concern, Power, Question, Severity, Tools
+from migration.observation import Observation
+from migration.wanted import Stage, VmSpec
 
 MOVED_OR_COPIED: Final = "msg.uuid.altered"
 """The question of the first power-on at another place; the only one that we answer (vsphere-facts: S48, S49)."""
 
 
-def _must_go_down(spec: VmSpec, vm: Vm) -> bool:
-    """Say whether the VM has to be shut down to get where it should be."""
-    return vm.site != spec.home
+def unhealthy(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
+    """Block the copy of a VM whose guest is not well after its arrival; the way back stays open."""
+    if seen.so_far.unhealthy and spec.stage is not Stage.SOURCE:
+        yield Concern(
+            "guest.unhealthy",
+            Severity.BLOCKS,
+            spec.identity.name,
+            f"its guest is not well after its arrival: {'; '.join(seen.so_far.unhealthy)}",
+            "see to the guest and run again, set its stage to source to take it back, or set its health check to off",
+        )
 
 
 def moved_choice(question: Question) -> tuple[str, str] | None:
@@ -26,7 +36,7 @@ def moved_choice(question: Question) -> tuple[str, str] | None:
 def suspended(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     """Block a suspended VM: its memory image needs a CPU like the one it was taken on (vsphere-facts: S32)."""
     for vm in seen.vms:
-        if vm.power is Power.SUSPENDED and _must_go_down(spec, vm):
+        if vm.power is Power.SUSPENDED and reattaches(spec, seen, vm):
             yield Concern(
                 "guest.suspended",
                 Severity.BLOCKS,
@@ -53,7 +63,7 @@ def question_pending(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
 def tools_absent(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     """A guest without VMware Tools cannot be asked to shut down: warn, or block where the policy is to stop."""
     for vm in seen.vms:
-        if vm.power is Power.ON and vm.tools is Tools.NOT_INSTALLED and _must_go_down(spec, vm):
+        if vm.power is Power.ON and vm.tools is Tools.NOT_INSTALLED and reattaches(spec, seen, vm):
             stop = spec.on_shutdown_timeout == "stop"
             yield Concern(
                 "guest.no-tools",
@@ -68,7 +78,12 @@ def tools_absent(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
 def shutdown_overdue(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     """Block once the guest has not obeyed within the time limit and the policy is to stop."""
     for vm in seen.vms:
-        if seen.overdue and vm.power is Power.ON and spec.on_shutdown_timeout == "stop" and _must_go_down(spec, vm):
+        if (
+            seen.so_far.overdue
+            and vm.power is Power.ON
+            and spec.on_shutdown_timeout == "stop"
+            and reattaches(spec, seen, vm)
+        ):
             yield Concern(
                 "guest.shutdown-overdue",
                 Severity.BLOCKS,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Observation, Severity, Vm, VmSpec
+from migration.model import Concern, Severity, Vm
+from migration.observation import Observation
 from migration.schedule import can_run, no_host
+from migration.wanted import VmSpec
 
 
 def no_host_able(spec: VmSpec, seen: Observation) -> Iterator[Concern]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Observation, Severity, Stage, VmSpec
+from migration.model import Concern, Severity
+from migration.observation import Observation
+from migration.wanted import Stage, VmSpec
 
 
 def _networks_to_map(spec: VmSpec, seen: Observation) -> dict[str, list[str]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Observation, Severity, Stage, VmSpec
+from migration.model import Concern, Severity
+from migration.observation import Observation
+from migration.wanted import Stage, VmSpec
 
 
 def not_brought_along(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
@@ -51,7 +53,7 @@ def shared(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
         return
     for vm in seen.vms:
         for disk in vm.disks:
-            if disk.shared and vm.site == spec.source:
+            if disk.sharing and vm.site == spec.source:
                 yield Concern(
                     "disk.shared",
                     Severity.BLOCKS,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Observation, Severity, Stage, VmSpec
+from migration.model import Concern, Severity
+from migration.observation import Observation
+from migration.wanted import Stage, VmSpec
 
 
 def papers_missing(spec: VmSpec, seen: Observation) -> Iterator[Concern]:

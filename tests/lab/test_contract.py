@@ -31,11 +31,14 @@ from migration.actions import (
     Unregister,
     WritePapers,
 )
-from migration.converge import Admission, converge
+from migration.admission import Admission
+from migration.converge import converge
 from migration.decide import departing
 from migration.errors import MigrationError
-from migration.model import HOME, TEMPLATE_MARK, File, Identity, Observation, Power, Stage, Tools, Vm, VmSpec
+from migration.model import HOME, TEMPLATE_MARK, File, Power, Tools, Vm
+from migration.observation import Observation
 from migration.sites import Sites
+from migration.wanted import Identity, Stage, VmSpec
 from tests.engine.conftest import REPOSITORY
 from tests.fake_sites import FakeSites, a_vm
 from tests.person import PASSWORDS

@@ -24,7 +24,8 @@ from migration.actions import (
     Unregister,
 )
 from migration.errors import Blocked, Busy, MigrationError, Paused, Refused, Stale, Transient, Unreachable
-from migration.model import File, Identity, Power, Tools, Vm
+from migration.model import File, Power, Tools, Vm
+from migration.wanted import Identity
 from tests.lab.conftest import WHOLE, endpoints
 from tests.person import person
 from tools.running_lab import Lab

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from migration.errors import Blocked, Stale
-from migration.model import Identity
+from migration.wanted import Identity
 from tests.lab.conftest import endpoints
 from tools.running_lab import Lab
 from vsphere import evc, site_storage

@@ -23,10 +23,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from migration import expect
 from migration.actions import Action
-from migration.converge import Admission, Outcome, converge
+from migration.admission import Admission
+from migration.converge import Outcome, converge
 from migration.decide import stage_of
 from migration.errors import Blocked, Busy, MigrationError
-from migration.model import Disk, File, Identity, Nic, Power, Stage, Tools, Vm, VmSpec
+from migration.model import Disk, File, Nic, Power, Tools, Vm
+from migration.wanted import Identity, Stage, VmSpec
 from tests.fake_sites import FakeSites, Killed, a_vm
 
 STAGES = st.sampled_from(list(Stage))

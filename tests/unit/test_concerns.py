@@ -9,7 +9,9 @@ import pytest
 
 from migration import expect
 from migration.concerns import ALL, blocking, concerns
-from migration.model import Disk, File, Identity, Nic, Observation, Power, Question, Severity, Stage, Tools, VmSpec
+from migration.model import Disk, File, Nic, Power, Question, Severity, Tools
+from migration.observation import Observation, SoFar
+from migration.wanted import Identity, Stage, VmSpec
 from tests.fake_sites import QUESTION, FakeSites, a_vm
 from tests.unit.test_decide import PAPERS, SPEC, settled
 
@@ -17,7 +19,7 @@ World = tuple[VmSpec, Observation]
 
 
 def world(*vms: object, spec: VmSpec = SPEC, overdue: bool = False, adrift: object = ()) -> World:
-    return spec, Observation(tuple(vms), FakeSites().views(), tuple(adrift), overdue)  # type: ignore[arg-type]
+    return spec, Observation(tuple(vms), FakeSites().views(), tuple(adrift), SoFar(overdue))  # type: ignore[arg-type]
 
 
 LOST = (expect.adrift(a_vm(power=Power.OFF, papers=PAPERS)),)
@@ -25,7 +27,7 @@ STRANGE = Question("8", "msg.disk.full: no space", ("msg.disk.full",), {"0": "Re
 ELSEWHERE = (Disk(2000, "Hard disk 1", File("source:datastore-9", "x.vmdk"), 10),)
 RDM = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, rdm="physical"),)
 VIRTUAL = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, rdm="virtual"),)
-SHARED = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, shared=True),)
+SHARED = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, sharing="multiWriter"),)
 BELOW = (Disk(2000, "Hard disk 1", File("vmfs:a", "x-000001.vmdk"), 10, below=frozenset({"source:datastore-9"})),)
 FOREIGN = replace(QUESTION, choices={"0": "Abbrechen", "1": "Verschoben"})
 STOPPING = replace(SPEC, on_shutdown_timeout="stop")
@@ -69,6 +71,10 @@ CASES: dict[str, tuple[World, World]] = {
         world(a_vm(tools=Tools.NOT_INSTALLED, power=Power.OFF), spec=STOPPING),
     ),
     "guest.shutdown-overdue": (world(a_vm(), spec=STOPPING, overdue=True), world(a_vm(), spec=STOPPING)),
+    "guest.unhealthy": (
+        (SPEC, world(settled())[1].knowing(unhealthy=("VMware Tools do not run",))),
+        (BACK, world(settled())[1].knowing(unhealthy=("VMware Tools do not run",))),
+    ),
     "rollback.no-papers": (world(settled(papers=None), spec=BACK), world(settled(), spec=BACK)),
     "rollback.hardware-too-new": (
         world(settled(hardware=14), spec=BACK),

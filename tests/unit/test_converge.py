@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 
 from migration.actions import Action, PowerOff, PowerOn, Register, Relocate, Unregister
-from migration.converge import ATTEMPTS, REPEATS, Admission, Outcome, converge
+from migration.admission import Admission
+from migration.converge import ATTEMPTS, REPEATS, Outcome, converge
 from migration.errors import Blocked, Busy, OutOfTime, Paused, Unexpected
-from migration.model import InFlight, Power, Stage, Tools, VmSpec
+from migration.model import InFlight, Power, Tools
 from migration.schedule import Load
+from migration.wanted import Stage, VmSpec
 from tests.fake_sites import FakeSites, Killed, a_vm
 from tests.unit.test_decide import SPEC
 

@@ -26,22 +26,9 @@ from migration.actions import (
     WritePapers,
 )
 from migration.decide import decide, departing, stage_of
-from migration.model import (
-    HOME,
-    TEMPLATE_MARK,
-    Disk,
-    File,
-    Identity,
-    InFlight,
-    Nic,
-    Observation,
-    Power,
-    Question,
-    Stage,
-    Tools,
-    Vm,
-    VmSpec,
-)
+from migration.model import HOME, TEMPLATE_MARK, Disk, File, InFlight, Nic, Power, Question, Tools, Vm
+from migration.observation import Observation, SoFar
+from migration.wanted import Identity, Stage, VmSpec
 from tests.fake_sites import QUESTION, FakeSites, a_vm
 
 SPEC = VmSpec(
@@ -60,7 +47,7 @@ PAPERS = departing(SPEC, a_vm())
 
 
 def see(*vms: Vm, overdue: bool = False) -> Observation:
-    return Observation(vms, FakeSites().views(), (), overdue)
+    return Observation(vms, FakeSites().views(), (), SoFar(overdue=overdue))
 
 
 def arrived(**changes: object) -> Vm:

@@ -10,7 +10,8 @@ from components.providers import access, runtime, verdict
 from components.providers.migrated_vm import MigratedVmProvider
 from components.providers.vm_inputs import inputs_of
 from migration.errors import MigrationError
-from migration.model import Identity, Stage, Tools, VmSpec
+from migration.model import Tools
+from migration.wanted import Identity, Stage, VmSpec
 from tests.fake_sites import NEW, OLD, FakeSites, a_vm
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from migration.declared import as_declared
-from migration.model import Disk, File, Observation, Power, SiteView, Stage
+from migration.model import Disk, File, Power
+from migration.observation import Observation, SiteView
 from migration.plan import LONGEST, plan
+from migration.wanted import Stage
 from tests.fake_sites import FakeSites, a_vm
 from tests.unit.test_concerns import world
 from tests.unit.test_decide import BACK, PAPERS, SPEC, settled
@@ -37,7 +39,7 @@ def test_a_plan_ends(disks: tuple[Disk, ...]) -> None:
 
 def test_nothing_to_do_is_said_so() -> None:
     _, seen = world(settled())
-    assert str(plan(replace(SPEC, stage=Stage.REHOSTED), seen)) == "reattach rehosted: nothing to do"
+    assert str(plan(replace(SPEC, stage=Stage.REHOSTED), seen)) == "rehosted: nothing to do"
 
 
 def test_back_at_the_source_but_not_restored_it_can_turn_round_again() -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from components.settings import Settings
 from migration.errors import SettingsError
-from migration.model import Identity, Stage
+from migration.wanted import Identity, Stage
 
 THUMBPRINT = ":".join(["AB"] * 20)
 
@@ -169,8 +169,8 @@ def test_no_password_is_ever_shown() -> None:
         ),
         (
             "waves.0.method",
-            "xvm",
-            "live with Advanced Cross vCenter vMotion is not available in this version; allowed: 'auto'",
+            "relay",
+            "live by a relay vCenter 6.7 is not available in this version; allowed: 'auto'",
         ),
         (
             "waves.0.window",

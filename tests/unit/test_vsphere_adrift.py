@@ -9,7 +9,8 @@ import pytest
 from pyVmomi import vim
 
 from migration.errors import Blocked, Stale
-from migration.model import File, Identity
+from migration.model import File
+from migration.wanted import Identity
 from tests.unit import vsphere_objects as raw
 from vsphere.adrift import Drift
 from vsphere.inventory import Inventory

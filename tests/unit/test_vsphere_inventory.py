@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pyVmomi import vim
 
-from migration.model import File, Identity, InFlight, Papers, Power, Tools, Vm
+from migration.model import File, InFlight, Papers, Power, Tools, Vm
+from migration.wanted import Identity
 from tests.unit import vsphere_objects as raw
 from vsphere.inventory import Inventory, in_flight
 from vsphere.snapshot import Record

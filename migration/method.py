@@ -1,0 +1,49 @@
+"""By which method a VM gets across: live where the platform allows it, else reattached, with the reasons. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migration import live
+from migration.model import Concern, Vm
+from migration.observation import Observation
+from migration.wanted import Method, VmSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`refusals` are the platform's reasons against Advanced Cross vCenter vMotion: against the choice, or for it."""
+
+    method: Method
+    refusals: tuple[Concern, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is this method, in an operator's words."""
+        if self.refusals:
+            return tuple(f"{concern.sentence} [{concern.id}]" for concern in self.refusals)
+        return ("every rule for moving between vCenters in one step holds",) if self.method is Method.XVM else ()
+
+
+def choose(spec: VmSpec, seen: Observation, vm: Vm) -> Choice:
+    """Return how the VM, which is not at the site where it is wanted, will get there.
+
+    `auto` is live wherever every rule holds. A VM on its way by reattaching (unregistered meanwhile, or registered and not yet
+    restored) is not asked again: it goes on as it can from where it is.
+    """
+    if spec.method is Method.REATTACH:
+        return Choice(Method.REATTACH)
+    refusals = tuple(concern for rule in live.RULES for concern in rule(spec, seen) if vm.site != spec.home)
+    if spec.method is Method.XVM or not refusals:
+        return Choice(Method.XVM, refusals)
+    return Choice(Method.REATTACH, refusals)
+
+
+def crosses(spec: VmSpec, seen: Observation, vm: Vm) -> bool:
+    """Say whether the VM has to change its site, and does so in one step."""
+    return vm.site != spec.home and choose(spec, seen, vm).method is Method.XVM
+
+
+def reattaches(spec: VmSpec, seen: Observation, vm: Vm) -> bool:
+    """Say whether the VM has to change its site, and is shut down, unregistered and registered for it."""
+    return vm.site != spec.home and not crosses(spec, seen, vm)

@@ -1,0 +1,145 @@
+"""What one look at the sites says about one VM: the VM, and what each site offers it. Plain frozen data; GiB, MHz, seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from migration.model import NONE, Adrift, Vm
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host as a site shows it; `networks` and `volumes` are what a VM on it can reach.
+
+    `free_memory` is what running VMs may not come to use. `evc` are all EVC modes that a VM on it may need; `vmotion`: it is
+    set up for vMotion; `links` is how many vMotions its network bears at once (4 on 1 GbE, 8 on 10 GbE).
+    """
+
+    name: str
+    cluster: str
+    usable: bool = True  # connected and not in maintenance mode
+    vms: int = 0
+    free_memory: float = 0.0
+    networks: frozenset[str] = frozenset()
+    volumes: frozenset[str] = frozenset()
+    version: str = ""
+    memory: float = 0.0
+    evc: frozenset[str] = frozenset()
+    vmotion: bool = True
+    links: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster as a site shows it. HA's admission control keeps `memory_reserve` (a part of 1) of its memory free; 0: none."""
+
+    name: str
+    evc: str = ""
+    ha: bool = False
+    drs: bool = False
+    memory_reserve: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A datastore as a site shows it. `id` is the same at every site. `kind` is "VMFS", "NFS", …; `version` that of VMFS.
+
+    `local`: on a disk of one host; `storage_drs`: in a datastore cluster that moves files; `sioc`: Storage I/O Control is on.
+    """
+
+    id: str
+    name: str
+    free: float = 0.0
+    capacity: float = 0.0
+    kind: str = "VMFS"
+    version: str = ""
+    local: bool = False
+    storage_drs: bool = False
+    sioc: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """What one site offers to a VM.
+
+    `hardware` is the highest virtual hardware that its oldest host runs, 0 where that is not known. `distributed` holds the
+    version of the switch of each distributed port group, by name. `skew` is how many seconds its clock is ahead of ours.
+    `lacking` are (object, privilege) that our user would need there and has not. `tagging`: it has tags that we can read.
+    """
+
+    name: str
+    vcenter: str
+    hosts: tuple[Host, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    networks: frozenset[str] = frozenset()
+    hardware: int = 0
+    version: str = ""
+    build: str = ""
+    clusters: tuple[Cluster, ...] = ()
+    distributed: Mapping[str, str] = field(default_factory=lambda: NONE)
+    roles: frozenset[str] = frozenset()
+    skew: float = 0.0
+    lacking: tuple[tuple[str, str], ...] = ()
+    tagging: bool = False
+
+    def cluster(self, name: str) -> Cluster | None:
+        """Return the cluster of this name."""
+        return next((cluster for cluster in self.clusters if cluster.name == name), None)
+
+    def volume_id(self, name: str) -> str | None:
+        """Return the id of the volume that this site calls `name`."""
+        return next((volume.id for volume in self.volumes if volume.name == name), None)
+
+    def volume_name(self, volume_id: str) -> str | None:
+        """Return what this site calls the volume."""
+        return next((volume.name for volume in self.volumes if volume.id == volume_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What this run has done or found out about one VM that no site can show; another run finds it out anew.
+
+    `overdue`: its guest was asked to shut down and the time limit has passed; `prepared`: the hook before its departure has
+    ended well; `restored`: what could be restored of its metadata was; `checked`: its guest was found well, else `unhealthy`
+    says what was wrong; `received`: the hook after its arrival has ended well.
+    """
+
+    overdue: bool = False
+    prepared: bool = False
+    restored: bool = False
+    checked: bool = False
+    unhealthy: tuple[str, ...] = ()
+    received: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything `decide` may know about one VM. `vms` holds each registration, at whatever site, that matches its identity.
+
+    `namesakes` says where other VMs bear its name: (site, folder), in whatever datacenter. `macs` holds, for each of its MAC
+    addresses that another VM bears too, (site, that VM's name); `twins` are (site, name) of VMs with its BIOS UUID.
+    """
+
+    vms: tuple[Vm, ...]
+    sites: Mapping[str, SiteView]
+    adrift: tuple[Adrift, ...] = ()
+    so_far: SoFar = SoFar()
+    namesakes: frozenset[tuple[str, str]] = frozenset()
+    macs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    twins: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def vm(self) -> Vm | None:
+        """The VM, where exactly one registration was found."""
+        return self.vms[0] if len(self.vms) == 1 else None
+
+    def volume_ids(self, site: str, names: tuple[str, ...]) -> frozenset[str]:
+        """Return the ids of the volumes that `site` calls by these names, leaving out those it does not show."""
+        view = self.sites.get(site)
+        return frozenset(volume.id for volume in view.volumes if volume.name in names) if view else frozenset()
+
+    def knowing(self, **found: Any) -> Observation:
+        """Return the same observation, with these fields of `so_far` changed."""
+        return replace(self, so_far=replace(self.so_far, **found))
