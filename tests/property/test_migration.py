@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from migration import expect
-from migration.actions import Action, PowerOff, ShutDown
+from migration.actions import Action, Placed, PowerOff, Register, ShutDown
 from migration.admission import Admission
 from migration.converge import Outcome, converge
 from migration.decide import stage_of
@@ -219,6 +219,22 @@ class Migration(RuleBasedStateMachine):
         self.sites.vms.remove(vm)
         self.sites.adrift.append(expect.adrift(vm))
         self.power = None
+
+    @precondition(lambda self: not self.sites.vms)
+    @rule()
+    def a_person_registers_it_at_the_source(self) -> None:
+        found = self.sites.adrift[0]
+        volumes = {volume.id for volume in self.sites.views()["source"].volumes}
+        if found.papers is None or not found.volumes <= volumes:
+            return
+        papers = found.papers
+        place = Register(
+            "source", found.vmx, found.name, papers.datacenter, papers.cluster, papers.folder, papers.pool,
+            papers.host, found.volumes, frozenset(),
+        )  # fmt: skip
+        self.sites.adrift.remove(found)
+        self.sites.vms.append(expect.registered(found, place, Placed(papers.host)))
+        self.sites.version += 1
 
     @rule(stage=STAGES)
     def left_alone_it_settles_or_says_why(self, stage: Stage) -> None:

@@ -48,7 +48,8 @@ def test_no_build_of_6_0_takes_part_and_that_is_said() -> None:
 
 def test_a_version_that_is_not_known_is_no_reason_to_hope() -> None:
     views = {**NEW, "target": replace(NEW["target"], version="")}
-    assert ids(SPEC, see(a_vm(), views)) == ["live.version"]
+    chosen = choose(SPEC, see(a_vm(), views), a_vm())
+    assert chosen.reasons == ("the version of vc70 is not known [live.version]",)
 
 
 def test_reattach_asks_nothing() -> None:
@@ -101,6 +102,21 @@ def test_the_way_back_from_the_new_array_is_one_step_too() -> None:
     foreseen = plan(BACK, see(vm))
     assert foreseen.method == "xvm"
     assert foreseen.steps == ("vMotion to vc60, with 12 GiB to old-a",)
+
+
+def test_a_named_host_is_the_only_one_on_the_way_there_and_does_not_count_on_the_way_back() -> None:
+    named = replace(SPEC, host="esx70-2")
+    vm = a_vm(papers=departing(named, a_vm()))
+    step = decide(named, see(vm))
+    assert isinstance(step, Act)
+    assert isinstance(step.action, Cross)
+    assert (step.action.host, step.action.only) == ("esx70-2", True)
+    back = replace(named, stage=Stage.SOURCE)
+    home = settled(papers=departing(back, settled()))
+    step = decide(back, see(home))
+    assert isinstance(step, Act)
+    assert isinstance(step.action, Cross)
+    assert (step.action.host, step.action.only) == ("esx60-1", False)
 
 
 def test_a_guest_that_is_down_on_its_way_crosses_cold_and_comes_up() -> None:
