@@ -102,6 +102,7 @@ class FakeSites:
                 200,
                 frozenset({"VM Network", "DMZ"}),
                 old,
+                self.versions[0],
             )
             for n in (1, 2)
         )
@@ -114,6 +115,7 @@ class FakeSites:
                 700,
                 frozenset({"pg-prod", "pg-dmz"}),
                 old | new,
+                self.versions[1],
             )
             for n in (1, 2, 3)
         )

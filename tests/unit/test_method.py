@@ -38,6 +38,13 @@ def test_auto_goes_live_where_every_rule_holds() -> None:
     assert chosen.reasons == ("every rule for moving between vCenters in one step holds",)
 
 
+def test_before_the_new_hosts_have_joined_that_is_said() -> None:
+    target = NEW["target"]
+    views = {**NEW, "target": replace(target, hosts=tuple(replace(host, version="") for host in target.hosts))}
+    (reason,) = choose(SPEC, see(a_vm(), views), a_vm()).reasons
+    assert reason.endswith(", as far as can be known before the new hosts have joined")
+
+
 def test_no_build_of_6_0_takes_part_and_that_is_said() -> None:
     chosen = choose(SPEC, see(a_vm(), OLD), a_vm())
     assert chosen.method is Method.REATTACH
