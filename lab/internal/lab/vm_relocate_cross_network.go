@@ -3,6 +3,7 @@ package lab
 import (
 	"slices"
 
+	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -23,6 +24,10 @@ func (x *crossing) networks() types.BaseMethodFault {
 				"A relocation gives NICs another network, and changes nothing else.")
 		}
 		key := card.GetVirtualEthernetCard().Key
+		if _, ok := object.VirtualDeviceList(c.Hardware.Device).FindByKey(key).(types.BaseVirtualEthernetCard); !ok {
+			return because(&types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "spec.deviceChange"}, DeviceIndex: int32(i)},
+				"The virtual machine has no NIC with the key %d.", key)
+		}
 		wanted[key], index[key] = card.GetVirtualEthernetCard().Backing, i
 	}
 	for i, old := range c.Hardware.Device {
@@ -37,7 +42,6 @@ func (x *crossing) networks() types.BaseMethodFault {
 				return because(&types.CannotAccessNetwork{CannotAccessVmDevice: x.device(card, card.Backing)}, "The spec names no network for it.")
 			}
 		}
-		delete(wanted, card.Key)
 		if _, f := x.vc.networkFor(x.host, label(card), b); f != nil {
 			return f
 		}
@@ -48,10 +52,6 @@ func (x *crossing) networks() types.BaseMethodFault {
 			return f
 		}
 		c.Hardware.Device[i] = d
-	}
-	for key := range wanted {
-		return because(&types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "spec.deviceChange"}, DeviceIndex: int32(index[key])},
-			"The virtual machine has no NIC with the key %d.", key)
 	}
 	return nil
 }
