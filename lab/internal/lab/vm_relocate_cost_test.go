@@ -15,7 +15,7 @@ import (
 )
 
 func TestRelocationsAreRecorded(t *testing.T) {
-	r := startFrom(t, liveScenario, func(sc *scenario.Scenario) { sc.Timescale, sc.Durations = 40, scenario.Durations{} })
+	r := startFrom(t, liveScenario, func(sc *scenario.Scenario) { sc.Timescale, sc.Durations = 20, scenario.Durations{} })
 	ctx := context.Background()
 	ds, host := r.datastore(r.source, "old-fc-04"), r.host(r.source, "esx67-2.lab").Reference()
 	var tasks []*object.Task

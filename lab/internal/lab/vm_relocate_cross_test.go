@@ -109,8 +109,7 @@ func TestAPoweredOffVMMoves(t *testing.T) {
 
 func TestWhatAGuestDoesItDoesAtItsNewSite(t *testing.T) {
 	l := land(t, func(sc *scenario.Scenario) {
-		sc.Timescale = 200
-		sc.Durations.VMotion = 4 * time.Second
+		sc.Timescale, sc.Durations = 50, scenario.Durations{VMotion: 4 * time.Second}
 		for i := range sc.VMs {
 			sc.VMs[i].Durations = scenario.GuestDurations{Boot: 60 * time.Second, Shutdown: 60 * time.Second}
 		}
