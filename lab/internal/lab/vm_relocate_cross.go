@@ -29,9 +29,9 @@ func (m *machine) cross(j *job, spec *types.VirtualMachineRelocateSpec) types.Ba
 	return x.perform(j, x.arrive)
 }
 
-// arrive makes the move. What somebody changed at the new vCenter during the copy is noticed here, and ends it.
+// arrive makes the move. What somebody changed at either vCenter during the copy is noticed here, and ends it.
 func (x *crossing) arrive(j *job) types.BaseMethodFault {
-	for _, step := range []func() types.BaseMethodFault{x.destination, x.free, x.runs, x.mounts, j.commit} {
+	for _, step := range []func() types.BaseMethodFault{x.movable, x.destination, x.supported, x.free, x.runs, x.mounts, j.commit} {
 		if f := step(); f != nil {
 			return f
 		}
