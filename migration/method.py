@@ -27,7 +27,9 @@ class Choice:
         if self.refusals:
             return tuple(f"{concern.sentence} [{concern.id}]" for concern in self.refusals)
         known = "" if self.joined else ", as far as can be known before the new hosts have joined"
-        return (f"every rule for moving between vCenters in one step holds{known}",) if self.method is Method.XVM else ()
+        return (
+            (f"every rule for moving between vCenters in one step holds{known}",) if self.method is Method.XVM else ()
+        )
 
 
 def choose(spec: VmSpec, seen: Observation, vm: Vm) -> Choice:

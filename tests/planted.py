@@ -192,7 +192,7 @@ PLANTED: Final = (
     Planted(
         "a distributed switch to a standard one", _LIVE, "            if now is None:", '            if now == "":'
     ),
-    Planted("an older switch will do", _LIVE, "elif number(now) < number(old):", "elif number(now) > number(old):"),
+    Planted("an older switch will do", _LIVE, "elif number(now) != number(old):", "elif number(now) > number(old):"),
     Planted("files may stay where nobody sees them", _LIVE, "        if names:", "        if not names:"),
     Planted(
         "auto never goes live",

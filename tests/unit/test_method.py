@@ -9,6 +9,7 @@ import pytest
 
 from migration.actions import Act, Cross, ShutDown, WritePapers
 from migration.decide import decide, departing
+from migration.declared import as_declared
 from migration.method import choose
 from migration.model import Disk, File, Power, Vm
 from migration.observation import Observation, SiteView
@@ -135,10 +136,17 @@ def test_a_guest_that_is_down_on_its_way_crosses_cold_and_comes_up() -> None:
 def test_a_distributed_switch_leads_to_no_standard_one() -> None:
     views = {**NEW, "source": replace(NEW["source"], distributed={"VM Network": "6.5.0"})}
     assert ids(SPEC, see(a_vm(), views)) == ["live.switch"]
-    newer = {**views, "target": replace(NEW["target"], distributed={"pg-prod": "7.0.3"})}
-    assert ids(SPEC, see(a_vm(), newer)) == []
-    older = {**views, "target": replace(NEW["target"], distributed={"pg-prod": "6.0.0"})}
-    assert ids(SPEC, see(a_vm(), older)) == ["live.switch"]
+    for version, expected in (("6.5.0", []), ("6.0.0", ["live.switch"]), ("7.0.3", ["live.switch"])):
+        other = {**views, "target": replace(NEW["target"], distributed={"pg-prod": version})}
+        assert ids(SPEC, see(a_vm(), other)) == expected
+
+
+@pytest.mark.parametrize(("version", "method"), [("6.6.0", "xvm"), ("", "reattach")])
+def test_a_preview_counts_on_the_switch_that_is_declared(version: str, method: str) -> None:
+    bare = replace(NEW["target"], networks=frozenset(), hosts=(), volumes=())
+    views = {"source": replace(NEW["source"], distributed={"VM Network": "6.6.0"}), "target": bare}
+    spec = replace(SPEC, declared_networks=("pg-prod", "pg-dmz"), declared_switch=version)
+    assert plan(spec, as_declared(spec, see(a_vm(), views))).method == method
 
 
 def test_without_live_it_is_shut_down() -> None:
