@@ -35,7 +35,7 @@ func (vc *VC) newCluster(f *simulator.Folder, name string, spec *types.ClusterCo
 	pool := vc.newPool(c, "Resources", c.Self) // a cluster without one would be too strange for the simulator's views
 	c.ResourcePool = pointer(pool.Self)
 	vc.insert(f, c)
-	vc.configureCluster(c, spec)
+	vc.configureCluster(c, nil, spec)
 	return c
 }
 
@@ -46,9 +46,10 @@ func (vc *VC) newPool(parent mo.Entity, name string, owner types.ManagedObjectRe
 	pool.Owner = owner
 	up := parent.Reference()
 	pool.Parent = &up
-	pool.Summary = &types.ResourcePoolSummary{Name: name, Config: pool.Config, Runtime: pool.Runtime}
 	vc.Map().NewEntity(pool)
+	pool.Config = defaultPool()
 	pool.Config.Entity = pointer(pool.Self)
+	pool.Summary = &types.ResourcePoolSummary{Name: name, Config: pool.Config, Runtime: pool.Runtime}
 	if p, ok := parent.(*simulator.ResourcePool); ok {
 		ctx := vc.newCtx()
 		ctx.WithLock(p, func() {
@@ -125,11 +126,32 @@ func merged[T any](old, spec *T) *T {
 	return n
 }
 
-// configureCluster merges a spec into the configuration of a cluster.
-func (vc *VC) configureCluster(c *simulator.ClusterComputeResource, s *types.ClusterConfigSpecEx) {
+// configureCluster gives a cluster a base configuration (its present one, without one) with what a spec says: all of it or, with a
+// fault, nothing.
+func (vc *VC) configureCluster(c *simulator.ClusterComputeResource, base *types.ClusterConfigInfoEx, s *types.ClusterConfigSpecEx) (problem types.BaseMethodFault) {
+	vc.clusters.Lock() // one change of rules, groups and overrides after another
+	defer vc.clusters.Unlock()
+	e := clusterEdit{vc: vc, cluster: c}
+	vc.read(c, func() {
+		e.hosts = c.Host
+		if base == nil {
+			base = c.ConfigurationEx.(*types.ClusterConfigInfoEx)
+		}
+	})
+	cfg := *base
+	e.cfg = &cfg
+	for _, step := range []func() types.BaseMethodFault{
+		func() types.BaseMethodFault { return e.groups(s.GroupSpec) }, // rules refer to them
+		func() types.BaseMethodFault { return e.rules(s.RulesSpec) },
+		func() types.BaseMethodFault { return e.haOverrides(s.DasVmConfigSpec) },
+		func() types.BaseMethodFault { return e.drsOverrides(s.DrsVmConfigSpec) },
+	} {
+		if problem = step(); problem != nil {
+			return problem
+		}
+	}
 	ctx := vc.newCtx()
 	ctx.WithLock(c, func() {
-		cfg := *c.ConfigurationEx.(*types.ClusterConfigInfoEx)
 		cfg.DasConfig = *merged(&cfg.DasConfig, s.DasConfig)
 		if s.DasConfig != nil {
 			switch p := s.DasConfig.AdmissionControlPolicy.(type) {
@@ -153,6 +175,7 @@ func (vc *VC) configureCluster(c *simulator.ClusterComputeResource, s *types.Clu
 		ctx.Update(c, []types.PropertyChange{{Name: "configurationEx", Val: &cfg}})
 	})
 	vc.countHA(c)
+	return nil
 }
 
 // countHA counts the hosts that HA may use.
@@ -165,7 +188,7 @@ func (vc *VC) countHA(c *simulator.ClusterComputeResource) {
 	})
 }
 
-// ReconfigureComputeResourceTask changes the configuration of a cluster. Rules, groups and overrides are the simulator's.
+// ReconfigureComputeResourceTask changes the configuration of a cluster.
 func (o *cluster) ReconfigureComputeResourceTask(req *types.ReconfigureComputeResource_Task) soap.HasFault {
 	body, vc := &methods.ReconfigureComputeResource_TaskBody{}, o.vc
 	c, ok := get[*simulator.ClusterComputeResource](vc, req.This)
@@ -182,40 +205,29 @@ func (o *cluster) ReconfigureComputeResourceTask(req *types.ReconfigureComputeRe
 		if problem := j.sleep(vc.lab.Scenario.Durations.Other); problem != nil {
 			return nil, problem
 		}
-		if !req.Modify {
-			vc.update(c, types.PropertyChange{Name: "configurationEx", Val: vc.clusterDefaults()})
+		if len(spec.VmOrchestrationSpec)+len(spec.DpmHostConfigSpec)+len(spec.VsanHostConfigSpec) > 0 {
+			return nil, because(new(types.NotSupported), "The lab does not model this part of a cluster's configuration.")
 		}
-		return nil, o.reconfigure(c, req, spec)
+		var base *types.ClusterConfigInfoEx
+		if !req.Modify {
+			base = vc.clusterDefaults()
+		}
+		return nil, vc.configureCluster(c, base, spec)
 	})
 	body.Res = &types.ReconfigureComputeResource_TaskResponse{Returnval: ref}
 	return body
 }
 
-func (o *cluster) reconfigure(c *simulator.ClusterComputeResource, req *types.ReconfigureComputeResource_Task, spec *types.ClusterConfigSpecEx) types.BaseMethodFault {
-	vc := o.vc
-	rest := *spec // what the simulator does: rules, groups, overrides
-	rest.DasConfig, rest.DrsConfig, rest.VsanConfig = nil, nil, nil
-	ctx := vc.newCtx()
-	var t types.ManagedObjectReference
-	ctx.WithLock(c, func() {
-		t = c.ReconfigureComputeResourceTask(ctx, &types.ReconfigureComputeResource_Task{This: req.This, Spec: &rest, Modify: true}).(*methods.ReconfigureComputeResource_TaskBody).Res.Returnval
-	})
-	if info := vc.await(t); info.Error != nil {
-		return info.Error.Fault
-	}
-	vc.configureCluster(c, spec)
-	return nil
-}
-
 // syncCapacity adds up the hosts of a cluster or a standalone host. site.mu is held.
 func (vc *VC) syncCapacity(parent mo.Entity) {
 	var refs []types.ManagedObjectReference
+	var pool *types.ManagedObjectReference
 	vc.read(parent, func() {
 		switch c := parent.(type) {
 		case *simulator.ClusterComputeResource:
-			refs = c.Host
+			refs, pool = c.Host, c.ResourcePool
 		case *mo.ComputeResource:
-			refs = c.Host
+			refs, pool = c.Host, c.ResourcePool
 		}
 	})
 	sum := types.ComputeResourceSummary{OverallStatus: types.ManagedEntityStatusGreen}
@@ -248,6 +260,9 @@ func (vc *VC) syncCapacity(parent mo.Entity) {
 			ctx.Update(c, []types.PropertyChange{{Name: "summary", Val: &sum}})
 		}
 	})
+	if pool != nil {
+		vc.fillRoot(*pool, sum)
+	}
 }
 
 // DestroyTask removes an empty cluster, or one whose hosts may be removed too.
