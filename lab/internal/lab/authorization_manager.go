@@ -81,7 +81,7 @@ func (o *authorizationManager) RetrieveAllPermissions(*types.RetrieveAllPermissi
 // RetrieveRolePermissions lists the permissions that give a role.
 func (o *authorizationManager) RetrieveRolePermissions(req *types.RetrieveRolePermissions) soap.HasFault {
 	if o.vc.role(req.RoleId) == nil {
-		return &methods.RetrieveRolePermissionsBody{Fault_: fault(new(types.NotFound))}
+		return &methods.RetrieveRolePermissionsBody{Fault_: fault(because(new(types.NotFound), "There is no role %d.", req.RoleId))}
 	}
 	list := o.all(func(p types.Permission) bool { return p.RoleId == req.RoleId })
 	return &methods.RetrieveRolePermissionsBody{Res: &types.RetrieveRolePermissionsResponse{Returnval: list}}
@@ -136,10 +136,14 @@ func (o *authorizationManager) set(ref types.ManagedObjectReference, list, add [
 		list = append(slices.DeleteFunc(list, of), types.Permission{Entity: &ref, Principal: name, Group: p.Group, RoleId: p.RoleId, Propagate: p.Propagate})
 	}
 	if ref == root && !administered(list) {
-		return new(types.AuthMinimumAdminPermission)
+		return lastAdmin()
 	}
 	o.vc.grant(e, list)
 	return nil
+}
+
+func lastAdmin() types.BaseMethodFault {
+	return because(new(types.AuthMinimumAdminPermission), "Nobody would be left who is an administrator of the whole vCenter.")
 }
 
 // administered reports whether the permissions of the root folder leave an administrator.
@@ -157,9 +161,9 @@ func (o *authorizationManager) RemoveEntityPermission(req *types.RemoveEntityPer
 		left := slices.DeleteFunc(slices.Clone(list), func(p types.Permission) bool { return p.Principal == name && p.Group == req.IsGroup })
 		switch {
 		case len(left) == len(list):
-			f = new(types.NotFound)
+			f = because(new(types.NotFound), "The principal has no permission on the object itself.")
 		case req.Entity == o.vc.Model.ServiceContent.RootFolder && !administered(left):
-			f = new(types.AuthMinimumAdminPermission)
+			f = lastAdmin()
 		default:
 			o.vc.grant(e, left)
 		}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/methods"
@@ -41,16 +42,28 @@ func (o *authorizationManager) exist(objects []types.ManagedObjectReference, ids
 	return unknownPrivilege(ids)
 }
 
+// privilegeBody answers HasPrivilegeOnEntity. The library's own type leaves out what is false, and so moves what comes after it.
+type privilegeBody struct {
+	Res *struct {
+		Returnval []string `xml:"returnval"`
+	} `xml:"urn:vim25 HasPrivilegeOnEntityResponse,omitempty"`
+	Fault_ *soap.Fault `xml:"http://schemas.xmlsoap.org/soap/envelope/ Fault,omitempty"`
+}
+
+func (b *privilegeBody) Fault() *soap.Fault { return b.Fault_ }
+
 // HasPrivilegeOnEntity tells which privileges a session has on an entity.
 func (o *authorizationManager) HasPrivilegeOnEntity(req *types.HasPrivilegeOnEntity) soap.HasFault {
-	body := new(methods.HasPrivilegeOnEntityBody)
+	body := new(privilegeBody)
 	if f := o.exist([]types.ManagedObjectReference{req.Entity}, req.PrivId); f != nil {
 		body.Fault_ = fault(f)
 		return body
 	}
-	body.Res = new(types.HasPrivilegeOnEntityResponse)
+	body.Res = new(struct {
+		Returnval []string `xml:"returnval"`
+	})
 	for _, a := range o.availability(o.sessionUser(req.SessionId), req.Entity, req.PrivId) {
-		body.Res.Returnval = append(body.Res.Returnval, a.IsGranted)
+		body.Res.Returnval = append(body.Res.Returnval, strconv.FormatBool(a.IsGranted))
 	}
 	return body
 }

@@ -47,7 +47,7 @@ func (o *authorizationManager) AddAuthorizationRole(req *types.AddAuthorizationR
 	f := unknownPrivilege(req.PrivIds)
 	switch {
 	case req.Name == "":
-		f = &types.InvalidName{Name: req.Name}
+		f = because(&types.InvalidName{Name: req.Name}, "A role needs a name.")
 	case slices.ContainsFunc(o.vc.roles(), func(r types.AuthorizationRole) bool { return r.Name == req.Name }):
 		f = &types.AlreadyExists{Name: req.Name}
 	}
@@ -67,11 +67,11 @@ func (o *authorizationManager) UpdateAuthorizationRole(req *types.UpdateAuthoriz
 	f := unknownPrivilege(req.PrivIds)
 	switch {
 	case at < 0:
-		f = new(types.NotFound)
+		f = because(new(types.NotFound), "There is no role %d.", req.RoleId)
 	case list[at].System:
-		f = &types.InvalidArgument{InvalidProperty: "roleId"}
+		f = because(&types.InvalidArgument{InvalidProperty: "roleId"}, "The role belongs to the system.")
 	case req.NewName == "":
-		f = &types.InvalidName{Name: req.NewName}
+		f = because(&types.InvalidName{Name: req.NewName}, "A role needs a name.")
 	case slices.ContainsFunc(list, func(r types.AuthorizationRole) bool { return r.Name == req.NewName && r.RoleId != req.RoleId }):
 		f = &types.AlreadyExists{Name: req.NewName}
 	}
@@ -95,11 +95,11 @@ func (o *authorizationManager) RemoveAuthorizationRole(req *types.RemoveAuthoriz
 	var f types.BaseMethodFault
 	switch {
 	case at < 0:
-		f = new(types.NotFound)
+		f = because(new(types.NotFound), "There is no role %d.", req.RoleId)
 	case list[at].System:
-		f = &types.InvalidArgument{InvalidProperty: "roleId"}
+		f = because(&types.InvalidArgument{InvalidProperty: "roleId"}, "The role belongs to the system.")
 	case req.FailIfUsed && len(used) > 0:
-		f = new(types.RemoveFailed)
+		f = because(new(types.RemoveFailed), "The role is in use.")
 	}
 	if f != nil {
 		body.Fault_ = fault(f)

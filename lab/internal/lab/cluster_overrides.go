@@ -9,6 +9,9 @@ import (
 	"esxodus/lab/internal/scenario"
 )
 
+// A client that knows the type of a reference only at run time (pyVmomi, in removeKey) calls it a ManagedObject, as vSphere allows.
+func init() { types.Add("ManagedObject", reflect.TypeFor[types.ManagedObjectReference]()) }
+
 func badOverride(property, format string, args ...any) types.BaseMethodFault {
 	return because(&types.InvalidArgument{InvalidProperty: "spec." + property}, format, args...)
 }

@@ -181,7 +181,7 @@ func (o *resourcePool) CreateResourcePool(req *types.CreateResourcePool) soap.Ha
 
 func (vc *VC) freePoolName(parent *simulator.ResourcePool, name string) types.BaseMethodFault {
 	if name == "" || len(name) > 80 {
-		return &types.InvalidName{Name: name}
+		return because(&types.InvalidName{Name: name}, "A name has 1 to 80 characters.")
 	}
 	var refs []types.ManagedObjectReference
 	vc.read(parent, func() { refs = parent.ResourcePool.ResourcePool })
@@ -234,7 +234,7 @@ func (o *resourcePool) configure(req *types.UpdateConfig) types.BaseMethodFault 
 	}
 	if c := req.Config; c != nil {
 		if c.ChangeVersion != "" && c.ChangeVersion != config.ChangeVersion {
-			return new(types.ConcurrentAccess)
+			return because(new(types.ConcurrentAccess), "The pool was changed by another client.")
 		}
 		var f types.BaseMethodFault
 		if config, f = reconfigured(config, c); f != nil {
