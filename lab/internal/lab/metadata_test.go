@@ -109,6 +109,31 @@ func TestATemplateLeavesItsCluster(t *testing.T) {
 	}
 }
 
+func TestAVMThatChangesItsClusterLeavesTheRules(t *testing.T) {
+	r, ctx := startMetadata(t, func(s *scenario.Scenario) {
+		dc := &s.VCenters[0].Datacenters[0]
+		prod := &dc.Clusters[0]
+		prod.Hosts, prod.Rules = []string{"esx60-1.lab"}, slices.Delete(prod.Rules, 1, 2)
+		for i := range prod.Pools { // half of the hosts is gone
+			prod.Pools[i].CPU, prod.Pools[i].Memory = nil, nil
+		}
+		dc.Clusters = append(dc.Clusters, scenario.Cluster{Name: "other6", Hosts: []string{"esx60-2.lab"}})
+		s.VMs[2].Cluster, s.VMs[2].Pool = "other6", ""
+	}), context.Background()
+	vm, host, pool := r.machine(r.source, "app01"), r.host(r.source, "esx60-2.lab").Reference(), r.pool(r.source, "other6/Resources").Reference()
+	if s := r.state("source", "app01"); len(s.Rules) != 2 || s.HAOverride == nil {
+		t.Fatalf("%+v", s.MetadataState)
+	}
+	r.ok(vm.Relocate(ctx, types.VirtualMachineRelocateSpec{Host: &host, Pool: &pool}, types.VirtualMachineMovePriorityDefaultPriority))
+	s := r.state("source", "app01")
+	if len(s.Rules)+len(s.Groups) > 0 || s.HAOverride != nil || s.DRSOverride != nil || len(s.Tags) != 2 || len(s.Permissions) != 2 {
+		t.Errorf("%+v", s.MetadataState)
+	}
+	if g := r.Lab().State().VCenters["source"].Clusters[0].Groups[0]; !slices.Equal(g.VMs, []string{"app02"}) {
+		t.Errorf("%+v", g)
+	}
+}
+
 func (r *running) setPermissions(c *client, e types.ManagedObjectReference, list ...types.Permission) error {
 	_, err := methods.SetEntityPermissions(context.Background(), c.Client, &types.SetEntityPermissions{
 		This: *c.ServiceContent.AuthorizationManager, Entity: e, Permission: list,

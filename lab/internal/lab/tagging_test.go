@@ -137,7 +137,9 @@ func TestTags(t *testing.T) {
 }
 
 func TestTagsThatVCenterRefuses(t *testing.T) {
-	r := startMetadata(t, func(s *scenario.Scenario) { s.VCenters[1].Lacks = []string{"InventoryService.Tagging.CreateTag", attachTag} })
+	r := startMetadata(t, func(s *scenario.Scenario) {
+		s.VCenters[1].Lacks = []string{"InventoryService.Tagging.CreateTag", attachTag}
+	})
 	const category, tag, association = "/rest/com/vmware/cis/tagging/category", "/rest/com/vmware/cis/tagging/tag", "/rest/com/vmware/cis/tagging/tag-association"
 	source, target := r.restSession("source"), r.restSession("target")
 	id := r.source.vc.tagging.named("tier/gold").ID

@@ -64,6 +64,11 @@ func (c *checker) access(p string, v *VCenter) {
 	}
 }
 
+// some reports a value outside a list, if there is a value.
+func (c *checker) some(path, v string, allowed []string) bool {
+	return v == "" || c.one(path, v, allowed)
+}
+
 func (c *checker) privileges(p string, ids []string) {
 	for i, id := range ids {
 		if !slices.Contains(Privileges, id) {
@@ -92,8 +97,8 @@ func (c *checker) pools(p string, cl *Cluster) {
 func (c *checker) allocation(p string, a *Allocation) {
 	if n, err := strconv.Atoi(a.Shares); err == nil {
 		c.positive(p+".shares", int64(n))
-	} else if a.Shares != "" {
-		c.one(p+".shares", a.Shares, []string{"high", "normal", "low"})
+	} else {
+		c.some(p+".shares", a.Shares, []string{"high", "normal", "low"})
 	}
 	if a.Reservation < 0 {
 		c.at(p+".reservation", "must not be below 0, is %d", a.Reservation)
@@ -106,9 +111,7 @@ func (c *checker) allocation(p string, a *Allocation) {
 // cluster checks what HA and DRS are told; what names VMs is checked when they are known (see vmMetadata and rules).
 func (c *checker) cluster(p string, cl *Cluster) {
 	c.pools(p, cl)
-	if cl.DRS.Automation != "" {
-		c.one(p+".drs.automation", cl.DRS.Automation, Behaviors)
-	}
+	c.some(p+".drs.automation", cl.DRS.Automation, Behaviors)
 	if a := cl.HA.Admission; a != nil {
 		if a.HostFailures > 0 && (a.CPUPercent > 0 || a.MemoryPercent > 0) {
 			c.at(p+".ha.admission", "either hostFailures or percentages")
@@ -156,13 +159,13 @@ func (c *checker) vmMetadata(p string, vm *VM, vc *VCenter) {
 		c.one(at+".role", x.Role, slices.Concat(roles, systemRoles))
 	}
 	if o := vm.HAOverride; o != nil {
-		if c.one(p+".haOverride.restartPriority", o.RestartPriority, append([]string{""}, RestartPriorities...)) && !KnowsPriority(vc.API, o.RestartPriority) {
+		if c.some(p+".haOverride.restartPriority", o.RestartPriority, RestartPriorities) && !KnowsPriority(vc.API, o.RestartPriority) {
 			c.at(p+".haOverride.restartPriority", "%q is known from API 6.5 on", o.RestartPriority)
 		}
-		c.one(p+".haOverride.isolationResponse", o.IsolationResponse, append([]string{""}, IsolationResponses...))
+		c.some(p+".haOverride.isolationResponse", o.IsolationResponse, IsolationResponses)
 	}
 	if o := vm.DRSOverride; o != nil {
-		c.one(p+".drsOverride.behavior", o.Behavior, append([]string{""}, Behaviors...))
+		c.some(p+".drsOverride.behavior", o.Behavior, Behaviors)
 	}
 	if vm.Template && (vm.HAOverride != nil || vm.DRSOverride != nil) {
 		c.at(p, "a template has no overrides: it belongs to no cluster")
