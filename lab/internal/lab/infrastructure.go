@@ -18,7 +18,7 @@ var infrastructure = []func(*VC){
 }
 
 // infrastructureSeeders build the scenario's datacenters, clusters, hosts, pools, folders, networks and datastores.
-var infrastructureSeeders = []func(*VC) error{seedInfrastructure}
+var infrastructureSeeders = []func(*VC) error{seedInfrastructure, seedStorage}
 
 // site indexes what a vCenter has of hosts and datastores. Its lock orders changes of that part of the inventory; it is taken
 // before the lock of any object of the simulator, never while one is held.

@@ -84,6 +84,28 @@ var diskModes = [][2]string{
 	{"nonpersistent", "nonpersistent"}, {"append", "append"}, {"undoable", "undoable"},
 }
 
+var diskSharing = [][2]string{{"sharingNone", "none"}, {"sharingMultiWriter", "multi-writer"}}
+
+// setSharing sets who may open a disk beside the VM.
+func setSharing(disk *types.VirtualDisk, sharing string) {
+	switch b := disk.Backing.(type) {
+	case *types.VirtualDiskFlatVer2BackingInfo:
+		b.Sharing = sharing
+	case *types.VirtualDiskRawDiskMappingVer1BackingInfo:
+		b.Sharing = sharing
+	}
+}
+
+func sharingOf(disk *types.VirtualDisk) string {
+	switch b := disk.Backing.(type) {
+	case *types.VirtualDiskFlatVer2BackingInfo:
+		return b.Sharing
+	case *types.VirtualDiskRawDiskMappingVer1BackingInfo:
+		return b.Sharing
+	}
+	return ""
+}
+
 // buses are those that drives sit on, with how many there are and how many places each has.
 var buses = []struct {
 	name         string
@@ -127,6 +149,7 @@ func (vc *VC) readDevices(dc *simulator.Datacenter, at place, d *vmx.Dictionary)
 			devices = append(devices, vc.readNIC(dc, d, int32(n)))
 		}
 	}
+	devices = append(devices, vc.readPeripherals(dc, at, d)...)
 	arrange(devices)
 	return devices, disks, nil
 }
@@ -135,6 +158,8 @@ func (vc *VC) readDevices(dc *simulator.Datacenter, at place, d *vmx.Dictionary)
 func arrange(devices []types.BaseVirtualDevice) {
 	children := map[int32][]int32{}
 	disks, nics, cds, scsis, satas := 0, 0, 0, 0, 0
+	others := map[string]int{}
+	other := func(kind string) int { others[kind]++; return others[kind] - 1 }
 	next := func(n *int, name string) string { *n++; return fmt.Sprintf("%s %d", name, *n) }
 	for _, x := range devices {
 		v := x.GetVirtualDevice()
@@ -143,6 +168,10 @@ func arrange(devices []types.BaseVirtualDevice) {
 		}
 		summary := ""
 		text := ""
+		if text, summary = labelOf(x, other); text != "" {
+			v.DeviceInfo = &types.Description{Label: text, Summary: summary}
+			continue
+		}
 		switch y := x.(type) {
 		case *types.VirtualDisk:
 			text, summary = next(&disks, "Hard disk"), fmt.Sprintf("%d KB", y.CapacityInKB)
@@ -156,8 +185,11 @@ func arrange(devices []types.BaseVirtualDevice) {
 			}
 		case *types.VirtualCdrom:
 			text, summary = next(&cds, "CD/DVD drive"), "Remote device"
-			if b, ok := v.Backing.(*types.VirtualCdromIsoBackingInfo); ok {
+			switch b := v.Backing.(type) {
+			case *types.VirtualCdromIsoBackingInfo:
 				summary = "ISO " + b.FileName
+			case *types.VirtualCdromAtapiBackingInfo:
+				summary = b.DeviceName
 			}
 		case types.BaseVirtualSCSIController:
 			text, summary = fmt.Sprintf("SCSI controller %d", scsis), scsiType(x)
@@ -251,9 +283,15 @@ func (vc *VC) readDrive(dc *simulator.Datacenter, at place, d *vmx.Dictionary, n
 	connect := &types.VirtualDeviceConnectInfo{StartConnected: d.True(node + ".startConnected"), AllowGuestControl: true}
 	switch kind {
 	case "cdrom-image":
+		if strings.HasPrefix(name, toolsImages) {
+			return &types.VirtualCdrom{VirtualDevice: types.VirtualDevice{Backing: toolsImage(name), Connectable: connect}}, nil, nil
+		}
 		b := &types.VirtualCdromIsoBackingInfo{VirtualDeviceFileBackingInfo: vc.fileBacking(dc, at.absolute(name))}
 		return &types.VirtualCdrom{VirtualDevice: types.VirtualDevice{Backing: b, Connectable: connect}}, nil, nil
 	case "atapi-cdrom", "cdrom-raw":
+		if name != "" && !d.True(node+".clientDevice") {
+			return &types.VirtualCdrom{VirtualDevice: types.VirtualDevice{Backing: &types.VirtualCdromAtapiBackingInfo{VirtualDeviceDeviceBackingInfo: device(name)}, Connectable: connect}}, nil, nil
+		}
 		b := &types.VirtualCdromRemotePassthroughBackingInfo{VirtualDeviceRemoteDeviceBackingInfo: types.VirtualDeviceRemoteDeviceBackingInfo{DeviceName: name, UseAutoDetect: types.NewBool(false)}}
 		return &types.VirtualCdrom{VirtualDevice: types.VirtualDevice{Backing: b, Connectable: connect}}, nil, nil
 	}
@@ -262,7 +300,9 @@ func (vc *VC) readDrive(dc *simulator.Datacenter, at place, d *vmx.Dictionary, n
 	if fault != nil {
 		return nil, nil, because(&types.InvalidVmConfig{Property: node + ".fileName"}, "%s", describe(fault))
 	}
-	return vc.diskDevice(dc, layers, translate(diskModes, 1, 0, d.Get(node+".mode"))), &file, nil
+	disk := vc.diskDevice(dc, layers, translate(diskModes, 1, 0, d.Get(node+".mode")))
+	setSharing(disk, translate(diskSharing, 1, 0, d.Get(node+".sharing")))
+	return disk, &file, nil
 }
 
 // diskDevice is the device of a disk with these layers.
@@ -273,7 +313,7 @@ func (vc *VC) diskDevice(dc *simulator.Datacenter, layers []layer, mode string) 
 		b := &types.VirtualDiskFlatVer2BackingInfo{
 			VirtualDeviceFileBackingInfo: vc.fileBacking(dc, y.at),
 			DiskMode:                     mode, Split: types.NewBool(false), WriteThrough: types.NewBool(false),
-			ThinProvisioned: types.NewBool(base.thin()), EagerlyScrub: types.NewBool(false),
+			ThinProvisioned: types.NewBool(base.thin()), KeyId: keyOf(base.desc.DDB.Get(diskKey)), EagerlyScrub: types.NewBool(false),
 			ContentId: y.desc.DDB.Get("ddb.longContentID"), Uuid: diskID(base), DigestEnabled: types.NewBool(false), Sharing: string(types.VirtualDiskSharingSharingNone),
 		}
 		if y.desc.Delta() {

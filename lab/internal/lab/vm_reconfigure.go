@@ -201,7 +201,7 @@ func (m *machine) reload() types.BaseMethodFault {
 		if f != nil {
 			return f
 		}
-		c.Template, c.ChangeVersion = m.template(), m.config().ChangeVersion
+		c.Template, c.ChangeVersion, c.FtInfo = m.template(), m.config().ChangeVersion, m.config().FtInfo
 		m.mu.Lock()
 		m.guest = g
 		m.mu.Unlock()

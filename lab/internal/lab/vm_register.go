@@ -61,13 +61,14 @@ type registration struct {
 	folder *simulator.Folder
 	req    *types.RegisterVM_Task
 
-	dc       *simulator.Datacenter
-	at       place
-	host     *simulator.HostSystem
-	config   *types.VirtualMachineConfigInfo
-	guest    guest
-	location string
-	reserved []func() // give back what was reserved
+	dc        *simulator.Datacenter
+	at        place
+	host      *simulator.HostSystem
+	config    *types.VirtualMachineConfigInfo
+	guest     guest
+	location  string
+	suspended bool     // its .vmx names a file with its memory
+	reserved  []func() // give back what was reserved
 }
 
 func (r *registration) release() {
@@ -121,6 +122,10 @@ func (r *registration) check() types.BaseMethodFault {
 		return f
 	}
 	r.location, _ = vmx.ParseUUID(d.Get("uuid.location"))
+	r.suspended = d.Get(suspendKey) != ""
+	if f := r.vc.decipher(r.config, r.host); f != nil {
+		return f
+	}
 	return r.named()
 }
 
@@ -271,13 +276,10 @@ func (r *registration) do() (types.AnyType, types.BaseMethodFault) {
 	vm := r.vc.assemble(r.config, r.host.Self, r.req.Pool)
 	m := r.vc.adopt(vm, r.folder, r.at, r.location, r.guest)
 	m.loadSnapshots()
-	if m.vc.lab.size(m.suspendFile()) >= 0 {
-		m.edit(func(vm *simulator.VirtualMachine) {
-			vm.Runtime.PowerState = suspended
-			vm.Summary.Runtime = vm.Runtime
-		})
-	}
 	m.edit(func(vm *simulator.VirtualMachine) { m.report(vm, false) })
+	if r.suspended {
+		m.wake()
+	}
 	if renamed {
 		if f := m.save(); f != nil {
 			r.vc.drop(m)
@@ -293,6 +295,10 @@ func (o *vmObject) UnregisterVM(req *types.UnregisterVM) soap.HasFault {
 	m, gone := o.vc.machineOf(req.This)
 	if gone != nil {
 		body.Fault_ = gone
+		return body
+	}
+	if protected(m.config()) {
+		body.Fault_ = fault(because(new(types.NotSupported), "The virtual machine is fault tolerant."))
 		return body
 	}
 	self := types.ManagedObjectReference{Type: "Task", Value: "unregister-" + strings.ToLower(m.self.Value)}

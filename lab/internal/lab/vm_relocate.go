@@ -67,6 +67,21 @@ func (m *machine) relocate(j *job, spec *types.VirtualMachineRelocateSpec) types
 		}
 	}
 	changes := r.host.Self != m.host().Self
+	for key, layers := range r.files.layers {
+		if layers[0].at.uuid != r.files.targets[key] {
+			if f := m.vc.lab.dependent(m, layers); f != nil {
+				return f
+			}
+		}
+	}
+	if f := m.movable(changes, r.files.any(), r.host); f != nil {
+		return f
+	}
+	if changes && m.power() == on {
+		if f := m.vc.fits(m, r.host); f != nil {
+			return f
+		}
+	}
 	if f := r.files.begin(); f != nil {
 		return f
 	}
@@ -173,15 +188,9 @@ func (r *relocation) finish() types.BaseMethodFault {
 
 // moveInto puts a VM into another folder.
 func (vc *VC) moveInto(m *machine, to *simulator.Folder) {
-	var from types.ManagedObjectReference
-	m.read(func(vm *simulator.VirtualMachine) { from = *vm.Parent })
+	m.leave()
+	vc.leaveFolder(m)
 	ctx := vc.newCtx()
-	if f, ok := vc.Map().Get(from).(*simulator.Folder); ok {
-		ctx.WithLock(f, func() {
-			list := slices.DeleteFunc(slices.Clone(f.ChildEntity), func(x types.ManagedObjectReference) bool { return x == m.self })
-			ctx.Update(f, []types.PropertyChange{{Name: "childEntity", Val: list}})
-		})
-	}
 	ctx.WithLock(to, func() {
 		ctx.Update(to, []types.PropertyChange{{Name: "childEntity", Val: append(slices.Clone(to.ChildEntity), m.self)}})
 	})

@@ -20,6 +20,7 @@ type derived struct {
 	layout               *types.VirtualMachineFileLayout
 	layoutEx             *types.VirtualMachineFileLayoutEx
 	storage              *types.VirtualMachineStorageInfo
+	consolidate          bool // deltas are left that belong to no snapshot
 }
 
 // derive reads the files that a configuration names. It takes no lock of the VM; apply does its work under it.
@@ -61,11 +62,15 @@ func (vc *VC) derive(c *types.VirtualMachineConfigInfo, dc *simulator.Datacenter
 		}
 	}
 	h, _ := vc.Map().Get(host).(*simulator.HostSystem)
+	snapshots := vc.lab.snapshotsAt(at)
 	for _, x := range c.Hardware.Device {
 		v := x.GetVirtualDevice()
-		switch x.(type) {
+		switch y := x.(type) {
 		case *types.VirtualDisk:
 			if p, ok := vc.placeOf(dc, x); ok {
+				if layers, f := vc.lab.readDisk(p); f == nil && snapshots.unconsolidated(nodeOf(c.Hardware.Device, y), layers) {
+					d.consolidate = true
+				}
 				d.disk(vc, dc, v.Key, p, file, used)
 			}
 		case *types.VirtualCdrom:
@@ -146,6 +151,10 @@ func (d derived) apply(vm *simulator.VirtualMachine) {
 	}
 	if a := c.MemoryAllocation; a != nil && a.Reservation != nil {
 		s.MemoryReservation = int32(*a.Reservation)
+	}
+	vm.Runtime.ConsolidationNeeded, vm.Runtime.CryptoState = d.consolidate, ""
+	if c.KeyId != nil {
+		vm.Runtime.CryptoState = string(types.VirtualMachineCryptoStateUnlocked)
 	}
 	vm.Name = c.Name
 	vm.Summary.Config = s

@@ -120,7 +120,12 @@ func (vc *VC) datacenterOf(ref types.ManagedObjectReference) *simulator.Datacent
 			return dc
 		}
 		var parent *types.ManagedObjectReference
-		vc.newCtx().WithLock(e, func() { parent = e.Entity().Parent })
+		vc.newCtx().WithLock(e, func() {
+			parent = e.Entity().Parent
+			if vm, ok := e.(*simulator.VirtualMachine); ok && parent == nil {
+				parent = vm.ParentVApp
+			}
+		})
 		if parent == nil {
 			return nil
 		}

@@ -75,8 +75,10 @@ type LUN struct {
 type VMFS struct {
 	// Name is the label, and the name of the datastore where it is free.
 	Name string `yaml:"name"`
-	// Version is 5 or 6.
+	// Version is 3, 5 or 6.
 	Version int `yaml:"version"`
+	// SIOC switches Storage I/O Control on, at every vCenter that has the volume mounted when the lab starts.
+	SIOC bool `yaml:"sioc"`
 }
 
 // Fabric is the Fibre Channel fabric between hosts and arrays.
@@ -114,6 +116,8 @@ type VCenter struct {
 	Hosts []Host `yaml:"hosts"`
 	// Datacenters that exist when the lab starts.
 	Datacenters []Datacenter `yaml:"datacenters"`
+	// ClockSkew is how far the vCenter's clock is ahead of the true time.
+	ClockSkew time.Duration `yaml:"clockSkew"`
 }
 
 // Host is one ESXi server.
@@ -132,6 +136,8 @@ type Host struct {
 	Memory int64 `yaml:"memory"`
 	// Password of root, asked for when the host is added.
 	Password string `yaml:"password"`
+	// LocalDatastore is a VMFS volume on a disk of the host's own, which no other host can see.
+	LocalDatastore *LocalDatastore `yaml:"localDatastore"`
 }
 
 // Datacenter of a vCenter.
@@ -145,6 +151,8 @@ type Datacenter struct {
 	Networks []Network `yaml:"networks"`
 	// CustomAttributes that are defined for VMs.
 	CustomAttributes []string `yaml:"customAttributes"`
+	// StoragePods are clusters of the datastores that the datacenter's hosts have mounted when the lab starts.
+	StoragePods []StoragePod `yaml:"storagePods"`
 }
 
 // Cluster of hosts.
@@ -183,7 +191,7 @@ type VM struct {
 	CPUs     int   `yaml:"cpus"`
 	Memory   int64 `yaml:"memory"`
 	Hardware int   `yaml:"hardware"`
-	// Power is "on" (the default, but for templates) or "off".
+	// Power is "on" (the default, but for templates), "off" or "suspended".
 	Power string `yaml:"power"`
 	// Tools is "running" (installed, the default), "notRunning" (installed, but the service never starts) or "notInstalled".
 	Tools string `yaml:"tools"`
@@ -207,6 +215,43 @@ type VM struct {
 	Durations GuestDurations `yaml:"durations"`
 	// GuestIgnoresShutdown makes the guest accept a shutdown and do nothing.
 	GuestIgnoresShutdown bool `yaml:"guestIgnoresShutdown"`
+
+	// ISO and Floppy are images that drives of the VM are connected to: "[datastore] dir/file.iso".
+	ISO    string `yaml:"iso"`
+	Floppy string `yaml:"floppy"`
+	// CDROM is a connected CD drive of the "host", or of a "client".
+	CDROM string `yaml:"cdrom"`
+	// Devices are further devices of the VM, by the names in DeviceKinds.
+	Devices []string `yaml:"devices"`
+	// Reservation and Limits of the VM.
+	Reservation Reservation `yaml:"reservation"`
+	Limits      Limits      `yaml:"limits"`
+	// CPUAffinity and MemoryAffinity bind the VM to processors and NUMA nodes; NUMAAffinity is numa.nodeAffinity.
+	CPUAffinity    []int  `yaml:"cpuAffinity"`
+	MemoryAffinity []int  `yaml:"memoryAffinity"`
+	NUMAAffinity   string `yaml:"numaAffinity"`
+	// LatencySensitivity is "low", "normal", "medium" or "high".
+	LatencySensitivity string `yaml:"latencySensitivity"`
+	// BIOS is the VM's BIOS UUID, in place of the one that follows from the seed.
+	BIOS string `yaml:"bios"`
+	// EVC is the mode that the running VM needs, in place of what its host offers.
+	EVC string `yaml:"evc"`
+	// CBT switches changed block tracking on.
+	CBT bool `yaml:"cbt"`
+	// Encrypted makes the VM and its disks encrypted, with a key of its own vCenter's key provider.
+	Encrypted bool `yaml:"encrypted"`
+	// FaultTolerance makes the VM the primary one of a fault tolerant pair.
+	FaultTolerance bool `yaml:"faultTolerance"`
+	// ToolsInstaller leaves an installation of VMware Tools in progress.
+	ToolsInstaller bool `yaml:"toolsInstaller"`
+	// Question is the text of a question that the running VM waits to have answered.
+	Question string `yaml:"question"`
+	// ConsolidationNeeded leaves a delta of a removed snapshot on each disk.
+	ConsolidationNeeded bool `yaml:"consolidationNeeded"`
+	// Locked means that a backup product has disabled what would move the VM.
+	Locked bool `yaml:"locked"`
+	// VApp is the vApp, below the VM's pool, that the VM is in.
+	VApp string `yaml:"vapp"`
 }
 
 // GuestDurations override the scenario's for one VM.
@@ -228,6 +273,12 @@ type Disk struct {
 	Mode string `yaml:"mode"`
 	// RDM makes the disk a raw device mapping: "physical" or "virtual". Its data is on no datastore of the lab.
 	RDM string `yaml:"rdm"`
+	// Sharing is "multiWriter", or nothing.
+	Sharing string `yaml:"sharing"`
+	// BusSharing of the disk's controller: "physical", "virtual" or nothing. Disks of one kind share controllers.
+	BusSharing string `yaml:"busSharing"`
+	// LinkedTo makes the disk a linked clone: a delta over what the newest snapshot of that VM froze of its first disk.
+	LinkedTo string `yaml:"linkedTo"`
 }
 
 // NIC of a VM.
@@ -238,4 +289,6 @@ type NIC struct {
 	Type string `yaml:"type"`
 	// Connected at power on; true unless said otherwise.
 	Connected *bool `yaml:"connected"`
+	// MAC is a static address, in place of the one that follows from the seed.
+	MAC string `yaml:"mac"`
 }
