@@ -193,6 +193,16 @@ func (m *machine) freezable(suspend, memory bool) types.BaseMethodFault {
 	return nil
 }
 
+// trackable refuses changed block tracking of disks that others write too.
+func (m *machine) trackable(on *bool) types.BaseMethodFault {
+	for _, x := range m.config().Hardware.Device {
+		if disk, ok := x.(*types.VirtualDisk); ok && isTrue(on) && sharingOf(disk) == string(types.VirtualDiskSharingSharingMultiWriter) {
+			return because(new(types.NotSupported), "%s may be written by several virtual machines.", label(x))
+		}
+	}
+	return nil
+}
+
 func independent(disk *types.VirtualDisk) bool {
 	b, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
 	return ok && strings.HasPrefix(b.DiskMode, "independent")
