@@ -16,6 +16,7 @@ type HardState struct {
 	DisabledMethods []string `json:"disabledMethods"`
 	Consolidation   bool     `json:"consolidationNeeded"`
 	ToolsInstaller  bool     `json:"toolsInstaller"`
+	Connection      string   `json:"connection"` // runtime.connectionState
 }
 
 func (vc *VC) hardState(m *machine) HardState {
@@ -24,6 +25,7 @@ func (vc *VC) hardState(m *machine) HardState {
 	m.read(func(vm *simulator.VirtualMachine) {
 		app, s.FaultTolerance, s.EVC = vm.ParentVApp, string(vm.Runtime.FaultToleranceState), vm.Runtime.MinRequiredEVCModeKey
 		s.Consolidation, s.ToolsInstaller = vm.Runtime.ConsolidationNeeded, vm.Runtime.ToolsInstallerMounted
+		s.Connection = string(vm.Runtime.ConnectionState)
 		s.DisabledMethods = append(s.DisabledMethods, vm.DisabledMethod...)
 		if vm.Config.KeyId != nil {
 			s.Key = vm.Config.KeyId.KeyId

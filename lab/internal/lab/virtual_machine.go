@@ -147,6 +147,9 @@ func (m *machine) run(descriptionID string, fn func(*job) (types.AnyType, types.
 			return nil, f
 		}
 		defer m.release()
+		if f := m.orphaned(); f != nil {
+			return nil, f
+		}
 		return fn(j)
 	})
 }

@@ -220,3 +220,16 @@ func (m *machine) disabled(method string) (f types.BaseMethodFault) {
 	})
 	return f
 }
+
+// orphaned refuses what needs a host that knows the VM.
+func (m *machine) orphaned() types.BaseMethodFault {
+	if vm := m.vm(); vm != nil && m.vc.orphan(vm) {
+		return because(new(types.InvalidState), "The virtual machine is orphaned: its host knows nothing of it.")
+	}
+	return nil
+}
+
+func (vc *VC) orphan(vm *simulator.VirtualMachine) (is bool) {
+	vc.read(vm, func() { is = vm.Runtime.ConnectionState == types.VirtualMachineConnectionStateOrphaned })
+	return is
+}

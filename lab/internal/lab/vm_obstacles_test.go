@@ -51,6 +51,7 @@ func TestWhatBlocksIsSeen(t *testing.T) {
 		"tools-install01":  vms["tools-install01"].ToolsInstaller,
 		"linked-clone01":   vms["linked-clone01"].Disks[0].Linked && !vms["linked-clone01"].Consolidation,
 		"multi-writer01":   vms["multi-writer01"].Disks[1].Sharing == "sharingMultiWriter",
+		"orphan01":         vms["orphan01"].Connection == "orphaned",
 		"rdm-virtual01":    vms["rdm-virtual01"].Disks[1].RDM == "virtualMode",
 	} {
 		if !seen {
@@ -112,6 +113,11 @@ func TestWhatBlocksIsRefused(t *testing.T) {
 	ft := r.machine(r.source, "fault-tolerant01")
 	r.ok(ft.PowerOff(ctx))
 	refused[*types.NotSupported](t, ft.Unregister(ctx))
+	orphan := r.machine(r.source, "orphan01")
+	fails[*types.InvalidState](r)(orphan.PowerOn(ctx))
+	if err := orphan.Unregister(ctx); err != nil {
+		t.Error(err)
+	}
 	// What does not stand in the way of a move is still possible.
 	r.ok(relocate("multi-writer01", away))
 	r.ok(relocate("plain01", files))

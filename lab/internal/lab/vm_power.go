@@ -270,50 +270,6 @@ func (o *vmObject) PowerOffVMTask(req *types.PowerOffVM_Task) soap.HasFault {
 	return &methods.PowerOffVM_TaskBody{Res: &types.PowerOffVM_TaskResponse{Returnval: ref}}
 }
 
-// SuspendVMTask writes the VM's memory to its directory and stops it.
-func (o *vmObject) SuspendVMTask(req *types.SuspendVM_Task) soap.HasFault {
-	m, gone := o.vc.machineOf(req.This)
-	if gone != nil {
-		return &methods.SuspendVM_TaskBody{Fault_: gone}
-	}
-	ref := m.run("VirtualMachine.suspend", func(j *job) (types.AnyType, types.BaseMethodFault) {
-		if p := m.power(); p != on {
-			return nil, wrongPower(p, suspended)
-		}
-		if f := m.freezable(true, true); f != nil {
-			return nil, f
-		}
-		if f := j.sleep(m.vc.lab.Scenario.Durations.PowerOff); f != nil {
-			return nil, f
-		}
-		if f := j.commit(); f != nil {
-			return nil, f
-		}
-		at := m.place()
-		var mode string
-		m.read(func(vm *simulator.VirtualMachine) { mode = vm.Runtime.MinRequiredEVCModeKey })
-		if f := m.vc.lab.writeFile(m.suspendFile(), []byte(mode)); f != nil {
-			return nil, f
-		}
-		m.mu.Lock()
-		m.era++
-		g := m.guest
-		m.mu.Unlock()
-		m.edit(func(vm *simulator.VirtualMachine) {
-			vm.Runtime.PowerState, vm.Runtime.SuspendTime, vm.Runtime.MemoryOverhead = suspended, now(), 0
-			m.running(vm, false)
-			connect(vm, false)
-			m.report(vm, false)
-		})
-		f := m.save()
-		m.vc.lab.locks.unlock(m.owner())
-		m.vc.lab.ledger.PowerOff(m.vc.Spec.Name, at.String())
-		m.vc.lab.guests.Off(g.ID, time.Now())
-		return nil, f
-	})
-	return &methods.SuspendVM_TaskBody{Res: &types.SuspendVM_TaskResponse{Returnval: ref}}
-}
-
 // ResetVMTask cuts the power and starts the VM again.
 func (o *vmObject) ResetVMTask(req *types.ResetVM_Task) soap.HasFault {
 	m, gone := o.vc.machineOf(req.This)

@@ -183,6 +183,12 @@ func (s *seed) circumstances(m *machine) error {
 	if spec.Locked {
 		m.edit(func(vm *simulator.VirtualMachine) { vm.DisabledMethod = slices.Clone(backupLock) })
 	}
+	if spec.Orphan {
+		m.edit(func(vm *simulator.VirtualMachine) {
+			vm.Runtime.ConnectionState = types.VirtualMachineConnectionStateOrphaned
+			vm.Summary.Runtime = vm.Runtime
+		})
+	}
 	if spec.VApp != "" {
 		m.enter(s.vc.vApp(m, spec.VApp))
 	}

@@ -83,6 +83,9 @@ func (m *machine) briefly(f func() types.BaseMethodFault) types.BaseMethodFault 
 		return fault
 	}
 	defer m.release()
+	if fault := m.orphaned(); fault != nil {
+		return fault
+	}
 	return f()
 }
 

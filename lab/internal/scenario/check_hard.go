@@ -31,6 +31,7 @@ func (c *checker) only(path string, set, condition bool, format string, args ...
 // vmHard checks what makes a VM hard to move.
 func (c *checker) vmHard(p string, vm *VM) {
 	running := vm.Power == "on"
+	c.only(p+".orphan", vm.Orphan, vm.Power == "off" && !vm.FaultTolerance, "no host runs an orphan: power: \"off\", and no fault tolerance")
 	c.only(p+".question", vm.Question != "", running, "only a running VM asks")
 	c.only(p+".evc", vm.EVC != "", running, "only a running VM needs a mode")
 	c.only(p+".toolsInstaller", vm.ToolsInstaller, running, "only on a running VM is an installation in progress")

@@ -250,6 +250,8 @@ type VM struct {
 	ConsolidationNeeded bool `yaml:"consolidationNeeded"`
 	// Locked means that a backup product has disabled what would move the VM.
 	Locked bool `yaml:"locked"`
+	// Orphan means that no host knows the VM any more; its files are there.
+	Orphan bool `yaml:"orphan"`
 	// VApp is the vApp, below the VM's pool, that the VM is in.
 	VApp string `yaml:"vapp"`
 }
