@@ -35,14 +35,9 @@ func (vc *VC) admitHA(m *machine) types.BaseMethodFault {
 		return nil
 	}
 	var hosts []need
-	vms := []need{needOf(m.config())}
+	vms := append(vc.runningOn(refs, m), needOf(m.config()))
 	for _, ref := range refs {
-		h, ok := get[*simulator.HostSystem](vc, ref)
-		if !ok {
-			continue
-		}
-		vms = append(vms, vc.runningOn(h, m)...)
-		if vc.takesVMs(h) {
+		if h, ok := get[*simulator.HostSystem](vc, ref); ok && vc.takesVMs(h) {
 			hosts = append(hosts, vc.capacity(h))
 		}
 	}

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -174,6 +175,44 @@ func TestConsolidation(t *testing.T) {
 	r.ok(vm.CreateSnapshot(ctx, "s", "", false, false))
 	if r.state("source", "db01").Consolidation {
 		t.Error("a snapshot of its own needs no consolidation")
+	}
+	r.clean()
+}
+
+func TestDrivesAndVMotion(t *testing.T) {
+	r := start(t, edit(map[string]func(*scenario.VM){
+		"app01":    func(vm *scenario.VM) { vm.CDROM, vm.EVC = "client", "intel-nehalem" },
+		"web01":    func(vm *scenario.VM) { vm.CDROM = "host" },
+		"legacy01": func(vm *scenario.VM) { vm.ISO, vm.Devices = "[old-fc-01] iso/tools.iso", []string{"serial"} },
+	}))
+	ctx := context.Background()
+	if s := r.state("source", "app01"); s.EVC != "intel-nehalem" {
+		t.Errorf("%+v", s)
+	}
+	for name, want := range map[string]string{"app01": "RemoteDeviceNotSupported", "web01": "CannotAccessVmDevice", "legacy01": "CannotAccessVmDevice"} {
+		vm := r.machine(r.source, name)
+		f := fails[*types.DisallowedMigrationDeviceAttached](r)(vm.Relocate(ctx, r.toHost("esx60-2.lab"), normal))
+		if got := reflect.TypeOf(f.Fault.Fault).Elem().Name(); got != want {
+			t.Errorf("%s: %s, not %s", name, got, want)
+		}
+		r.ok(vm.Relocate(ctx, r.toDatastore("old-fc-04"), normal)) // its host stays
+		devices, err := vm.Device(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var change []types.BaseVirtualDeviceConfigSpec
+		for _, d := range devices {
+			switch d.(type) {
+			case *types.VirtualCdrom, *types.VirtualSerialPort:
+				if name == "legacy01" && is[*types.VirtualCdrom](d) {
+					continue // every host has the volume of the image
+				}
+				d.GetVirtualDevice().Connectable.Connected, d.GetVirtualDevice().Connectable.StartConnected = false, false
+				change = append(change, &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationEdit, Device: d})
+			}
+		}
+		r.ok(vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{DeviceChange: change}))
+		r.ok(vm.Relocate(ctx, r.toHost("esx60-2.lab"), normal))
 	}
 	r.clean()
 }

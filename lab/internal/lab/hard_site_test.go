@@ -293,4 +293,14 @@ func TestDatastoresThatAreHardToMove(t *testing.T) {
 	for _, name := range []string{"old-a", "old-b"} {
 		refused[*types.ResourceInUse](t, storage.UnmountVmfsVolume(ctx, find("source", name).UUID))
 	}
+	res, err := methods.ConfigureDatastoreIORM_Task(ctx, r.source.Client.Client, &types.ConfigureDatastoreIORM_Task{
+		This: *r.source.ServiceContent.StorageResourceManager, Datastore: r.datastore(r.source, "old-a"), Spec: types.StorageIORMConfigSpec{Enabled: types.NewBool(false)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ok(object.NewTask(r.source.Client.Client, res.Returnval), nil)
+	if err := storage.UnmountVmfsVolume(ctx, find("source", "old-a").UUID); err != nil {
+		t.Error(err)
+	}
 }

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"slices"
+
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -38,14 +40,14 @@ func (vc *VC) capacity(host *simulator.HostSystem) (n need) {
 	return n
 }
 
-// runningOn are the needs of the VMs that run on a host, but for one.
-func (vc *VC) runningOn(host *simulator.HostSystem, but *machine) (out []need) {
+// runningOn are the needs of the VMs that run on some hosts, but for one.
+func (vc *VC) runningOn(hosts []types.ManagedObjectReference, but *machine) (out []need) {
 	for _, m := range vc.machines.all() {
 		if m == but {
 			continue
 		}
 		m.read(func(vm *simulator.VirtualMachine) {
-			if vm.Runtime.PowerState == on && deref(vm.Runtime.Host) == host.Self {
+			if vm.Runtime.PowerState == on && slices.Contains(hosts, deref(vm.Runtime.Host)) {
 				out = append(out, needOf(vm.Config))
 			}
 		})
@@ -56,7 +58,7 @@ func (vc *VC) runningOn(host *simulator.HostSystem, but *machine) (out []need) {
 // fits refuses a host that has not left what a VM has reserved.
 func (vc *VC) fits(m *machine, host *simulator.HostSystem) types.BaseMethodFault {
 	left, want := vc.capacity(host), needOf(m.config())
-	for _, n := range vc.runningOn(host, m) {
+	for _, n := range vc.runningOn([]types.ManagedObjectReference{host.Self}, m) {
 		left.cpu, left.memory = left.cpu-n.cpu, left.memory-n.memory
 	}
 	switch {

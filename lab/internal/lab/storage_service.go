@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -79,4 +81,26 @@ func (vc *VC) intoPod(from *simulator.Folder, pod *simulator.StoragePod, ds *sim
 		s.Capacity, s.FreeSpace = s.Capacity+capacity, s.FreeSpace+free
 		pod.Summary = &s
 	})
+}
+
+// ConfigureDatastoreIORMTask switches Storage I/O Control on or off.
+func (o *storageResources) ConfigureDatastoreIORMTask(req *types.ConfigureDatastoreIORM_Task) soap.HasFault {
+	body, vc := &methods.ConfigureDatastoreIORM_TaskBody{}, o.vc
+	ds, ok := get[*simulator.Datastore](vc, req.Datastore)
+	if !ok {
+		body.Fault_ = fault(&types.ManagedObjectNotFound{Obj: req.Datastore})
+		return body
+	}
+	ref := vc.run(ds, "StorageResourceManager.configureDatastoreIORM", vc.nameOf(ds), func(j *job) (types.AnyType, types.BaseMethodFault) {
+		if req.Spec.Enabled == nil {
+			return nil, because(new(types.NotSupported), "The lab only switches Storage I/O Control on and off.")
+		}
+		if problem := j.sleep(vc.lab.Scenario.Durations.Other); problem != nil {
+			return nil, problem
+		}
+		vc.update(ds, types.PropertyChange{Name: "iormConfiguration", Val: storageIOControl(*req.Spec.Enabled)})
+		return nil, nil
+	})
+	body.Res = &types.ConfigureDatastoreIORM_TaskResponse{Returnval: ref}
+	return body
 }

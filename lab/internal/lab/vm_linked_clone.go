@@ -15,6 +15,9 @@ import (
 
 // own are the layers of a disk that lie where its running layer lies; the others are another VM's.
 func own(layers []layer) []layer {
+	if len(layers) == 0 {
+		return nil
+	}
 	n := slices.IndexFunc(layers, func(y layer) bool { return y.at.uuid != layers[0].at.uuid || y.at.dir() != layers[0].at.dir() })
 	if n < 0 {
 		return layers

@@ -68,10 +68,8 @@ func (vc *VC) derive(c *types.VirtualMachineConfigInfo, dc *simulator.Datacenter
 		switch y := x.(type) {
 		case *types.VirtualDisk:
 			if p, ok := vc.placeOf(dc, x); ok {
-				if layers, f := vc.lab.readDisk(p); f == nil && snapshots.unconsolidated(nodeOf(c.Hardware.Device, y), layers) {
-					d.consolidate = true
-				}
-				d.disk(vc, dc, v.Key, p, file, used)
+				layers := d.disk(vc, dc, v.Key, p, file, used)
+				d.consolidate = d.consolidate || snapshots.unconsolidated(nodeOf(c.Hardware.Device, y), layers)
 			}
 		case *types.VirtualCdrom:
 			if p, ok := vc.placeOf(dc, x); ok {
@@ -92,10 +90,10 @@ func (vc *VC) derive(c *types.VirtualMachineConfigInfo, dc *simulator.Datacenter
 	return d
 }
 
-func (d *derived) disk(vc *VC, dc *simulator.Datacenter, key int32, p place, file func(string, place, int64) int32, used map[types.ManagedObjectReference]*types.VirtualMachineUsageOnDatastore) {
+func (d *derived) disk(vc *VC, dc *simulator.Datacenter, key int32, p place, file func(string, place, int64) int32, used map[types.ManagedObjectReference]*types.VirtualMachineUsageOnDatastore) []layer {
 	layers, fault := vc.lab.readDisk(p)
 	if fault != nil {
-		return
+		return nil
 	}
 	disk := types.VirtualMachineFileLayoutExDiskLayout{Key: key}
 	plain := types.VirtualMachineFileLayoutDiskLayout{Key: key}
@@ -111,6 +109,7 @@ func (d *derived) disk(vc *VC, dc *simulator.Datacenter, key int32, p place, fil
 	}
 	d.layoutEx.Disk = append(d.layoutEx.Disk, disk)
 	d.layout.Disk = append(d.layout.Disk, plain)
+	return layers
 }
 
 func deref(r *types.ManagedObjectReference) types.ManagedObjectReference {
