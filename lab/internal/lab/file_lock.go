@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"maps"
 	"path"
 	"sync"
 
@@ -30,18 +31,7 @@ func (f *fileLocks) lock(owner string, files openFiles) (busy place, ok bool) {
 			return p, false
 		}
 	}
-	if f.held == nil {
-		f.held, f.readers = map[place]string{}, map[place]map[string]bool{}
-	}
-	for _, p := range files.write {
-		f.held[p] = owner
-	}
-	for _, p := range files.read {
-		if f.readers[p] == nil {
-			f.readers[p] = map[string]bool{}
-		}
-		f.readers[p][owner] = true
-	}
+	f.take(owner, files)
 	return place{}, true
 }
 
@@ -52,16 +42,43 @@ type openFiles struct{ write, read []place }
 func (f *fileLocks) unlock(owner string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for p, h := range f.held {
-		if h == owner {
-			delete(f.held, p)
-		}
-	}
+	f.drop(owner)
+}
+
+// pass gives all files of an owner back and takes others for a new one, or for the same, in one step: nobody can have them in
+// between.
+func (f *fileLocks) pass(from, to string, files openFiles) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.drop(from)
+	f.take(to, files)
+}
+
+func (f *fileLocks) drop(owner string) {
+	maps.DeleteFunc(f.held, func(_ place, h string) bool { return h == owner })
 	for p, r := range f.readers {
 		delete(r, owner)
 		if len(r) == 0 {
 			delete(f.readers, p)
 		}
+	}
+}
+
+// take opens files; those to write that another owner holds stay that one's.
+func (f *fileLocks) take(owner string, files openFiles) {
+	if f.held == nil {
+		f.held, f.readers = map[place]string{}, map[place]map[string]bool{}
+	}
+	for _, p := range files.write {
+		if f.held[p] == "" {
+			f.held[p] = owner
+		}
+	}
+	for _, p := range files.read {
+		if f.readers[p] == nil {
+			f.readers[p] = map[string]bool{}
+		}
+		f.readers[p][owner] = true
 	}
 }
 

@@ -37,6 +37,26 @@ func attached(why types.BaseMethodFault) types.BaseMethodFault {
 	return because(&types.DisallowedMigrationDeviceAttached{Fault: types.LocalizedMethodFault{Fault: why, LocalizedMessage: describe(why)}}, "%s", describe(why))
 }
 
+// obstacles refuses a move for what the VM has, for clones that stand on its disks and for a new host that is too small for it.
+func (r *relocation) obstacles() types.BaseMethodFault {
+	m := r.m
+	otherHost := r.host.Self != m.host().Self
+	if f := m.movable(otherHost, r.files.any(), r.host); f != nil {
+		return f
+	}
+	for key, layers := range r.files.layers {
+		if layers[0].at.uuid != r.files.targets[key] {
+			if f := m.vc.lab.dependent(m, layers); f != nil {
+				return f
+			}
+		}
+	}
+	if otherHost && m.power() == on {
+		return m.vc.fits(m, r.host)
+	}
+	return nil
+}
+
 // movable refuses a relocation that the VM itself prevents: to another host, or of its files, or both.
 func (m *machine) movable(otherHost, files bool, to *simulator.HostSystem) types.BaseMethodFault {
 	c, live := m.config(), m.power() == on
@@ -67,7 +87,9 @@ func (m *machine) deviceMovable(x types.BaseVirtualDevice, live, otherHost, file
 		case files && sharingOf(disk) == string(types.VirtualDiskSharingSharingMultiWriter):
 			return attached(because(&types.MultiWriterNotSupported{DeviceNotSupported: labelled(x)}, "%s may be written by several virtual machines.", label(x)))
 		case live && files && b != nil && strings.Contains(b.DiskMode, "nonpersistent"):
-			return attached(because(&types.VirtualDiskModeNotSupported{DeviceNotSupported: labelled(x), Mode: b.DiskMode}, "%s is in mode %s.", label(x), b.DiskMode))
+			return because(&types.IndependentDiskVMotionNotSupported{MigrationFeatureNotSupported: types.MigrationFeatureNotSupported{
+				AtSourceHost: true, FailedHostName: m.vc.nameOf(m.host()), FailedHost: m.host().Self,
+			}}, "%s is in mode %s.", label(x), b.DiskMode)
 		}
 		return nil
 	}
@@ -110,7 +132,7 @@ func (vc *VC) reaches(dc *simulator.Datacenter, x types.BaseVirtualDevice, host 
 	}
 	name := x.GetVirtualDevice().Backing.(types.BaseVirtualDeviceFileBackingInfo).GetVirtualDeviceFileBackingInfo().FileName
 	at, ok := vc.placeOf(dc, x)
-	if v := vc.lookup(dc, at.uuid); ok && v != nil && v.hosts[host.Self] && vc.lab.size(at) >= 0 {
+	if ok && vc.lab.size(at) >= 0 && slices.ContainsFunc(vc.hostMounts(vc.nameOf(host)), func(v hostMount) bool { return v.uuid == at.uuid && v.accessible }) {
 		return nil
 	}
 	return because(&types.CannotAccessVmDevice{Device: label(x), Backing: name, Connected: true}, "Host '%s' cannot open %s.", vc.entityName(host), name)

@@ -86,9 +86,7 @@ func TestWhatBlocksIsRefused(t *testing.T) {
 	if _, ok := device("shared-bus01", away).(*types.SharedBusControllerNotSupported); !ok {
 		t.Error("shared-bus01: another reason")
 	}
-	if _, ok := device("independent01", files).(*types.VirtualDiskModeNotSupported); !ok {
-		t.Error("independent01: another reason")
-	}
+	fails[*types.IndependentDiskVMotionNotSupported](r)(relocate("independent01", files))
 	for _, name := range []string{"passthrough01", "vgpu01", "usb01"} {
 		if _, ok := device(name, away).(*types.DeviceNotSupported); !ok {
 			t.Errorf("%s: another reason", name)

@@ -61,14 +61,14 @@ type registration struct {
 	folder *simulator.Folder
 	req    *types.RegisterVM_Task
 
-	dc        *simulator.Datacenter
-	at        place
-	host      *simulator.HostSystem
-	config    *types.VirtualMachineConfigInfo
-	guest     guest
-	location  string
-	suspended bool     // its .vmx names a file with its memory
-	reserved  []func() // give back what was reserved
+	dc       *simulator.Datacenter
+	at       place
+	asleep   bool // its .vmx names a file with its memory
+	host     *simulator.HostSystem
+	config   *types.VirtualMachineConfigInfo
+	guest    guest
+	location string
+	reserved []func() // give back what was reserved
 }
 
 func (r *registration) release() {
@@ -122,7 +122,7 @@ func (r *registration) check() types.BaseMethodFault {
 		return f
 	}
 	r.location, _ = vmx.ParseUUID(d.Get("uuid.location"))
-	r.suspended = d.Get(suspendKey) != ""
+	r.asleep = d.Get(suspendKey) != ""
 	if f := r.vc.decipher(r.config, r.host); f != nil {
 		return f
 	}
@@ -277,7 +277,7 @@ func (r *registration) do() (types.AnyType, types.BaseMethodFault) {
 	m := r.vc.adopt(vm, r.folder, r.at, r.location, r.guest)
 	m.loadSnapshots()
 	m.edit(func(vm *simulator.VirtualMachine) { m.report(vm, false) })
-	if r.suspended {
+	if r.asleep {
 		m.wake()
 	}
 	if renamed {

@@ -61,27 +61,12 @@ func (m *machine) relocate(j *job, spec *types.VirtualMachineRelocateSpec) types
 		return f
 	}
 	r := &relocation{m: m, spec: spec, dc: m.datacenter()}
-	for _, step := range []func() types.BaseMethodFault{r.place, r.network, r.storage} {
+	for _, step := range []func() types.BaseMethodFault{r.place, r.network, r.storage, r.obstacles} {
 		if f := step(); f != nil {
 			return f
 		}
 	}
 	changes := r.host.Self != m.host().Self
-	for key, layers := range r.files.layers {
-		if layers[0].at.uuid != r.files.targets[key] {
-			if f := m.vc.lab.dependent(m, layers); f != nil {
-				return f
-			}
-		}
-	}
-	if f := m.movable(changes, r.files.any(), r.host); f != nil {
-		return f
-	}
-	if changes && m.power() == on {
-		if f := m.vc.fits(m, r.host); f != nil {
-			return f
-		}
-	}
 	if f := r.files.begin(); f != nil {
 		return f
 	}
@@ -178,8 +163,7 @@ func (r *relocation) finish() types.BaseMethodFault {
 	vc.relink(m.self, before, m.parents())
 	if m.power() == on {
 		if files, f := m.files(); f == nil {
-			vc.lab.locks.unlock(m.owner())
-			vc.lab.locks.lock(m.owner(), files)
+			vc.lab.locks.pass(m.owner(), m.owner(), files)
 		}
 	}
 	r.files.clean()

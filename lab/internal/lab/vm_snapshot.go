@@ -110,8 +110,7 @@ func (m *machine) resnap(c *types.VirtualMachineConfigInfo, list *snapshotList) 
 	m.loadSnapshots()
 	if m.power() == on {
 		if files, f := m.files(); f == nil {
-			m.vc.lab.locks.unlock(m.owner())
-			m.vc.lab.locks.lock(m.owner(), files)
+			m.vc.lab.locks.pass(m.owner(), m.owner(), files)
 		}
 	}
 	return nil
