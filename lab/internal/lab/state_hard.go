@@ -32,7 +32,7 @@ func (vc *VC) hardState(m *machine) HardState {
 		}
 		for _, x := range vm.Config.Hardware.Device {
 			if text, _ := labelOf(x, func(string) int { return 0 }); text != "" || is[*types.VirtualCdrom](x) {
-				s.Devices = append(s.Devices, label(x))
+				s.Devices = append(s.Devices, deviceLabel(x))
 			}
 		}
 	})

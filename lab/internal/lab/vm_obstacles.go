@@ -17,10 +17,10 @@ func direct(x types.BaseVirtualDevice) bool {
 }
 
 func labelled(x types.BaseVirtualDevice) types.DeviceNotSupported {
-	return types.DeviceNotSupported{Device: label(x)}
+	return types.DeviceNotSupported{Device: deviceLabel(x)}
 }
 
-func label(x types.BaseVirtualDevice) string {
+func deviceLabel(x types.BaseVirtualDevice) string {
 	if d := x.GetVirtualDevice().DeviceInfo; d != nil {
 		return d.GetDescription().Label
 	}
@@ -85,11 +85,11 @@ func (m *machine) deviceMovable(x types.BaseVirtualDevice, live, otherHost, file
 		b, _ := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
 		switch {
 		case files && sharingOf(disk) == string(types.VirtualDiskSharingSharingMultiWriter):
-			return attached(because(&types.MultiWriterNotSupported{DeviceNotSupported: labelled(x)}, "%s may be written by several virtual machines.", label(x)))
+			return attached(because(&types.MultiWriterNotSupported{DeviceNotSupported: labelled(x)}, "%s may be written by several virtual machines.", deviceLabel(x)))
 		case live && files && b != nil && strings.Contains(b.DiskMode, "nonpersistent"):
 			return because(&types.IndependentDiskVMotionNotSupported{MigrationFeatureNotSupported: types.MigrationFeatureNotSupported{
 				AtSourceHost: true, FailedHostName: m.vc.nameOf(m.host()), FailedHost: m.host().Self,
-			}}, "%s is in mode %s.", label(x), b.DiskMode)
+			}}, "%s is in mode %s.", deviceLabel(x), b.DiskMode)
 		}
 		return nil
 	}
@@ -98,27 +98,27 @@ func (m *machine) deviceMovable(x types.BaseVirtualDevice, live, otherHost, file
 	}
 	if y, ok := x.(types.BaseVirtualSCSIController); ok {
 		if y.GetVirtualSCSIController().SharedBus != types.VirtualSCSISharingNoSharing {
-			return attached(because(&types.SharedBusControllerNotSupported{DeviceNotSupported: labelled(x)}, "%s shares its bus.", label(x)))
+			return attached(because(&types.SharedBusControllerNotSupported{DeviceNotSupported: labelled(x)}, "%s shares its bus.", deviceLabel(x)))
 		}
 	}
 	if direct(x) {
-		return attached(because(pointer(labelled(x)), "%s is a device of the host.", label(x)))
+		return attached(because(pointer(labelled(x)), "%s is a device of the host.", deviceLabel(x)))
 	}
 	if !otherHost {
 		return nil
 	}
 	if is[*types.VirtualUSB](x) {
-		return attached(because(pointer(labelled(x)), "%s is a device of the host.", label(x)))
+		return attached(because(pointer(labelled(x)), "%s is a device of the host.", deviceLabel(x)))
 	}
 	if !connected(x) {
 		return nil
 	}
 	switch b := x.GetVirtualDevice().Backing.(type) {
 	case types.BaseVirtualDeviceRemoteDeviceBackingInfo:
-		return attached(because(&types.RemoteDeviceNotSupported{DeviceNotSupported: labelled(x)}, "%s is a device of a client.", label(x)))
+		return attached(because(&types.RemoteDeviceNotSupported{DeviceNotSupported: labelled(x)}, "%s is a device of a client.", deviceLabel(x)))
 	case *types.VirtualEthernetCardNetworkBackingInfo: // checked as a network
 	case types.BaseVirtualDeviceDeviceBackingInfo:
-		return attached(because(&types.CannotAccessVmDevice{Device: label(x), Backing: b.GetVirtualDeviceDeviceBackingInfo().DeviceName, Connected: true}, "%s is a device of the host.", label(x)))
+		return attached(because(&types.CannotAccessVmDevice{Device: deviceLabel(x), Backing: b.GetVirtualDeviceDeviceBackingInfo().DeviceName, Connected: true}, "%s is a device of the host.", deviceLabel(x)))
 	case *types.VirtualCdromIsoBackingInfo, *types.VirtualFloppyImageBackingInfo:
 		return m.vc.reaches(m.datacenter(), x, to)
 	}
@@ -135,7 +135,7 @@ func (vc *VC) reaches(dc *simulator.Datacenter, x types.BaseVirtualDevice, host 
 	if ok && vc.lab.size(at) >= 0 && slices.ContainsFunc(vc.hostMounts(vc.nameOf(host)), func(v hostMount) bool { return v.uuid == at.uuid && v.accessible }) {
 		return nil
 	}
-	return because(&types.CannotAccessVmDevice{Device: label(x), Backing: name, Connected: true}, "Host '%s' cannot open %s.", vc.entityName(host), name)
+	return because(&types.CannotAccessVmDevice{Device: deviceLabel(x), Backing: name, Connected: true}, "Host '%s' cannot open %s.", vc.entityName(host), name)
 }
 
 // hasDevices refuses a host without the devices that a configuration needs from it. A device of a kind is at those hosts where the
@@ -169,7 +169,7 @@ func (vc *VC) hasDevices(c *types.VirtualMachineConfigInfo, host *simulator.Host
 			kind = "sriov"
 		}
 		if kind != "" && (!here || !vc.lab.equipped(name, kind)) {
-			return because(pointer(labelled(x)), "Host '%s' has not the device behind %s.", name, label(x))
+			return because(pointer(labelled(x)), "Host '%s' has not the device behind %s.", name, deviceLabel(x))
 		}
 	}
 	return nil
@@ -203,13 +203,13 @@ func (m *machine) freezable(suspend, memory bool) types.BaseMethodFault {
 		scsi, isSCSI := x.(types.BaseVirtualSCSIController)
 		switch {
 		case isSCSI && scsi.GetVirtualSCSIController().SharedBus != types.VirtualSCSISharingNoSharing:
-			return refuse("%s shares its bus.", label(x))
+			return refuse("%s shares its bus.", deviceLabel(x))
 		case direct(x) && m.power() == on:
-			return refuse("%s is a device of the host.", label(x))
+			return refuse("%s is a device of the host.", deviceLabel(x))
 		case isDisk && sharingOf(disk) == string(types.VirtualDiskSharingSharingMultiWriter) && (suspend || !independent(disk)):
-			return refuse("%s may be written by several virtual machines.", label(x))
+			return refuse("%s may be written by several virtual machines.", deviceLabel(x))
 		case isDisk && memory && m.power() == on && independent(disk):
-			return because(new(types.MemorySnapshotOnIndependentDisk), "%s is independent.", label(x))
+			return because(new(types.MemorySnapshotOnIndependentDisk), "%s is independent.", deviceLabel(x))
 		}
 	}
 	return nil
@@ -219,7 +219,7 @@ func (m *machine) freezable(suspend, memory bool) types.BaseMethodFault {
 func (m *machine) trackable(on *bool) types.BaseMethodFault {
 	for _, x := range m.config().Hardware.Device {
 		if disk, ok := x.(*types.VirtualDisk); ok && isTrue(on) && sharingOf(disk) == string(types.VirtualDiskSharingSharingMultiWriter) {
-			return because(new(types.NotSupported), "%s may be written by several virtual machines.", label(x))
+			return because(new(types.NotSupported), "%s may be written by several virtual machines.", deviceLabel(x))
 		}
 	}
 	return nil
