@@ -34,8 +34,8 @@ func (vc *VC) admitHA(m *machine) types.BaseMethodFault {
 	if !isTrue(das.Enabled) || !isTrue(das.AdmissionControlEnabled) {
 		return nil
 	}
-	var hosts []need
-	vms := append(vc.runningOn(refs, m), needOf(m.config()))
+	var hosts []demand
+	vms := append(vc.runningOn(refs, m), demandOf(m.config()))
 	for _, ref := range refs {
 		if h, ok := get[*simulator.HostSystem](vc, ref); ok && vc.takesVMs(h) {
 			hosts = append(hosts, vc.capacity(h))
@@ -67,8 +67,8 @@ func (vc *VC) admitHA(m *machine) types.BaseMethodFault {
 
 // survives is the policy of host failures: as many slots as VMs are left when the largest hosts fail. A slot is as large as the
 // largest reservation.
-func survives(hosts, vms []need, failures int) bool {
-	slot := need{cpu: slotMHz, memory: 1}
+func survives(hosts, vms []demand, failures int) bool {
+	slot := demand{cpu: slotMHz, memory: 1}
 	for _, v := range vms {
 		slot.cpu, slot.memory = max(slot.cpu, v.cpu), max(slot.memory, v.memory)
 	}
@@ -85,8 +85,8 @@ func survives(hosts, vms []need, failures int) bool {
 }
 
 // leftPercent is the policy of percentages: what is not reserved is at least so much of the whole.
-func leftPercent(hosts, vms []need, cpu, memory int64) bool {
-	var total, used need
+func leftPercent(hosts, vms []demand, cpu, memory int64) bool {
+	var total, used demand
 	for _, h := range hosts {
 		total.cpu, total.memory = total.cpu+h.cpu, total.memory+h.memory
 	}

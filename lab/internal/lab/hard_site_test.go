@@ -199,17 +199,17 @@ func TestCapacity(t *testing.T) {
 }
 
 func TestAdmissionControl(t *testing.T) {
-	hosts := []need{{41600, 250 * gib}, {41600, 250 * gib}}
+	hosts := []demand{{41600, 250 * gib}, {41600, 250 * gib}}
 	for i, c := range []struct {
 		enough, want bool
 	}{
-		{survives(hosts, []need{{0, 100 * gib}, {0, 1 * gib}}, 1), true}, // 2 slots of 100 GiB are left
-		{survives(hosts, []need{{0, 100 * gib}, {0, 1 * gib}, {0, 1 * gib}}, 1), false},
-		{survives(hosts, []need{{0, 1 * gib}}, 2), false},
-		{survives(hosts, []need{{0, 251 * gib}}, 0), false},
-		{leftPercent(hosts, []need{{0, 250 * gib}}, 50, 50), true},
-		{leftPercent(hosts, []need{{0, 251 * gib}}, 50, 50), false},
-		{leftPercent(hosts, []need{{41601, 0}}, 50, 50), false},
+		{survives(hosts, []demand{{0, 100 * gib}, {0, 1 * gib}}, 1), true}, // 2 slots of 100 GiB are left
+		{survives(hosts, []demand{{0, 100 * gib}, {0, 1 * gib}, {0, 1 * gib}}, 1), false},
+		{survives(hosts, []demand{{0, 1 * gib}}, 2), false},
+		{survives(hosts, []demand{{0, 251 * gib}}, 0), false},
+		{leftPercent(hosts, []demand{{0, 250 * gib}}, 50, 50), true},
+		{leftPercent(hosts, []demand{{0, 251 * gib}}, 50, 50), false},
+		{leftPercent(hosts, []demand{{41601, 0}}, 50, 50), false},
 		{leftPercent(nil, nil, 0, 0), false},
 	} {
 		if c.enough != c.want {

@@ -16,11 +16,11 @@ func overhead(c *types.VirtualMachineConfigInfo) int64 {
 	return (32+16*int64(c.Hardware.NumCPU))*mib + int64(c.Hardware.MemoryMB)*mib/100
 }
 
-// need is what a VM has reserved while it runs: MHz, and bytes with the overhead.
-type need struct{ cpu, memory int64 }
+// demand is what a VM has reserved while it runs: MHz, and bytes with the overhead.
+type demand struct{ cpu, memory int64 }
 
-func needOf(c *types.VirtualMachineConfigInfo) need {
-	n := need{memory: overhead(c)}
+func demandOf(c *types.VirtualMachineConfigInfo) demand {
+	n := demand{memory: overhead(c)}
 	if r := c.CpuAllocation.Reservation; r != nil {
 		n.cpu = *r
 	}
@@ -31,7 +31,7 @@ func needOf(c *types.VirtualMachineConfigInfo) need {
 }
 
 // capacity is what a host has for virtual machines: all of its processors, and its memory without what ESXi takes (2 GiB and 1 %).
-func (vc *VC) capacity(host *simulator.HostSystem) (n need) {
+func (vc *VC) capacity(host *simulator.HostSystem) (n demand) {
 	vc.read(host, func() {
 		hw := host.Summary.Hardware
 		n.cpu = int64(hw.CpuMhz) * int64(hw.NumCpuCores)
@@ -41,23 +41,23 @@ func (vc *VC) capacity(host *simulator.HostSystem) (n need) {
 }
 
 // runningOn are the needs of the VMs that run on some hosts, but for one.
-func (vc *VC) runningOn(hosts []types.ManagedObjectReference, but *machine) (out []need) {
+func (vc *VC) runningOn(hosts []types.ManagedObjectReference, but *machine) (out []demand) {
 	for _, m := range vc.machines.all() {
 		if m == but {
 			continue
 		}
 		m.read(func(vm *simulator.VirtualMachine) {
 			if vm.Runtime.PowerState == on && slices.Contains(hosts, deref(vm.Runtime.Host)) {
-				out = append(out, needOf(vm.Config))
+				out = append(out, demandOf(vm.Config))
 			}
 		})
 	}
 	return out
 }
 
-// fits refuses a host that has not left what a VM has reserved.
-func (vc *VC) fits(m *machine, host *simulator.HostSystem) types.BaseMethodFault {
-	left, want := vc.capacity(host), needOf(m.config())
+// hasRoom refuses a host that has not left what a VM has reserved.
+func (vc *VC) hasRoom(m *machine, host *simulator.HostSystem) types.BaseMethodFault {
+	left, want := vc.capacity(host), demandOf(m.config())
 	for _, n := range vc.runningOn([]types.ManagedObjectReference{host.Self}, m) {
 		left.cpu, left.memory = left.cpu-n.cpu, left.memory-n.memory
 	}
@@ -74,7 +74,7 @@ func (vc *VC) fits(m *machine, host *simulator.HostSystem) types.BaseMethodFault
 
 // admitted checks a VM that is to run against the capacity of its host and, with HA, of its cluster.
 func (m *machine) admitted() types.BaseMethodFault {
-	if f := m.vc.fits(m, m.host()); f != nil {
+	if f := m.vc.hasRoom(m, m.host()); f != nil {
 		return f
 	}
 	return m.vc.admitHA(m)

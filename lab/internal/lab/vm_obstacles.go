@@ -52,7 +52,7 @@ func (r *relocation) obstacles() types.BaseMethodFault {
 		}
 	}
 	if otherHost && m.power() == on {
-		return m.vc.fits(m, r.host)
+		return m.vc.hasRoom(m, r.host)
 	}
 	return nil
 }
