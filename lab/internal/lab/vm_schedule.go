@@ -32,7 +32,7 @@ func encodeSchedule(d *vmx.Dictionary, c *types.VirtualMachineConfigInfo) {
 
 // decodeSchedule reads it, with the key of an encrypted VM. A VM whose memory is locked has all of it reserved.
 func (vc *VC) decodeSchedule(c *types.VirtualMachineConfigInfo, d *vmx.Dictionary) {
-	c.CpuAffinity, c.MemoryAffinity = affinity(d.Get("sched.cpu.affinity")), affinity(d.Get("sched.mem.affinity"))
+	c.CpuAffinity, c.MemoryAffinity = affinitySet(d.Get("sched.cpu.affinity")), affinitySet(d.Get("sched.mem.affinity"))
 	if d.True("sched.mem.pin") {
 		c.MemoryReservationLockedToMax = types.NewBool(true)
 		c.MemoryAllocation.Reservation = types.NewInt64(int64(c.Hardware.MemoryMB))
@@ -43,8 +43,8 @@ func (vc *VC) decodeSchedule(c *types.VirtualMachineConfigInfo, d *vmx.Dictionar
 	c.KeyId = keyOf(d.Get("encryption.keySafe"))
 }
 
-// affinity reads "0,1"; "all" and nothing bind to nothing.
-func affinity(v string) *types.VirtualMachineAffinityInfo {
+// affinitySet reads "0,1"; "all" and nothing bind to nothing.
+func affinitySet(v string) *types.VirtualMachineAffinityInfo {
 	a := &types.VirtualMachineAffinityInfo{}
 	for part := range strings.SplitSeq(v, ",") {
 		if n, err := strconv.Atoi(strings.TrimSpace(part)); err == nil {
