@@ -26,9 +26,10 @@ func twoSites(t *testing.T, change func(*scenario.Scenario)) *running {
 		*sc = *x
 		sc.Timescale = 5000
 		sc.VCenters[0].Version, sc.VCenters[0].API, sc.VCenters[0].Hosts[0].Version, sc.VCenters[0].Hosts[1].Version = "6.7.0", "6.7", "6.7.0", "6.7.0"
-		target := &sc.VCenters[1]
+		target, cluster := &sc.VCenters[1], sc.VCenters[0].Datacenters[0].Clusters[0] // with its HA and DRS
+		cluster.Name, cluster.Hosts, cluster.EVC, cluster.Pools = "prod7", []string{"esx70-1.lab", "esx70-2.lab"}, "", nil
 		target.Datacenters = []scenario.Datacenter{{
-			Name: "tokyo7", Clusters: []scenario.Cluster{{Name: "prod7", Hosts: []string{"esx70-1.lab", "esx70-2.lab"}, HA: true, DRS: true}},
+			Name: "tokyo7", Clusters: []scenario.Cluster{cluster},
 			Networks: []scenario.Network{{Name: "VM Network", VLAN: 20}},
 		}}
 		vm := sc.VMs[0]
@@ -177,9 +178,13 @@ func TestCapacity(t *testing.T) {
 				sc.VMs[i].Host = "esx60-1.lab"
 			}
 		}
-		sc.VCenters[0].Datacenters[0].Clusters[0].HA = false
 	})
 	ctx := context.Background()
+	cluster, err := r.source.finder.ClusterComputeResource(ctx, "prod6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ok(cluster.Reconfigure(ctx, &types.ClusterConfigSpecEx{DasConfig: &types.ClusterDasConfigInfo{Enabled: types.NewBool(false)}}, true))
 	vm := r.machine(r.source, "test02") // 256 GiB, of which 200 are reserved
 	if f := fails[*types.InsufficientMemoryResourcesFault](r)(vm.PowerOn(ctx)); f.Requested <= 100*gib || f.Unreserved >= 56*gib {
 		t.Errorf("%+v", f)
