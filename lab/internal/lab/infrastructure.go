@@ -67,7 +67,7 @@ func byReference(a, b types.ManagedObjectReference) int {
 // parent returns the object that contains an entity, or nil.
 func (vc *VC) parent(e mo.Entity) mo.Entity {
 	var ref *types.ManagedObjectReference
-	vc.read(e, func() { ref = e.Entity().Parent })
+	vc.read(e, func() { ref = container(e) })
 	if ref == nil {
 		return nil
 	}

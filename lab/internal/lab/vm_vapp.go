@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -70,6 +71,14 @@ func (m *machine) leave() {
 		})
 	}
 	m.edit(func(vm *simulator.VirtualMachine) { vm.ParentVApp = nil })
+}
+
+// container is what an entity is in: its parent, or the vApp of a VM. The entity is locked.
+func container(e mo.Entity) *types.ManagedObjectReference {
+	if vm, ok := e.(*simulator.VirtualMachine); ok && vm.Parent == nil {
+		return vm.ParentVApp
+	}
+	return e.Entity().Parent
 }
 
 // folder is the folder that a VM is in; nil for one in a vApp.
