@@ -55,13 +55,13 @@ PLANTED: Final = (
     Planted(
         "papers lose the attributes of an interrupted departure",
         _DECIDE,
-        "attributes={**(on_its_way.attributes if on_its_way else {}), **_own(vm)},",
+        "attributes={**(before.attributes if before else {}), **_own(vm)},",
         "attributes=_own(vm),",
     ),
     Planted(
         "papers lose the metadata of an interrupted departure",
         _DECIDE,
-        "metadata=on_its_way.metadata.merged(vm.metadata) if on_its_way else vm.metadata,",
+        "metadata=before.metadata.merged(vm.metadata) if before else vm.metadata,",
         "metadata=vm.metadata,",
     ),
     Planted(
