@@ -54,7 +54,6 @@ SPECS = st.builds(
 
 def through_the_engine(inputs: dict[str, Any]) -> Any:
     """Return the inputs as a provider gets them: packed by the SDK, whose numbers are all floating point, and unpacked."""
-
     loop = (
         asyncio.new_event_loop()
     )  # not asyncio.run: it would leave this thread without the loop that other tests need
