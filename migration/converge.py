@@ -35,6 +35,7 @@ from migration.model import Power, Vm
 from migration.observation import Observation, SoFar
 from migration.outside import NOWHERE, Outside
 from migration.phrase import phrase
+from migration.report import Report
 from migration.sites import Sites
 from migration.wanted import Stage, VmSpec
 
@@ -54,11 +55,7 @@ Say = Callable[[str, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: where the VM is, what it took. Times in seconds.
-
-    `downtime` is from asking the guest to shut down until it was powered on again; None where the guest was not running, or
-    where an earlier run had shut it down, so that it is not known. `timings` is by kind of step.
-    """
+    """What came of it: where the VM is, what it took, as in `Report`."""
 
     vm: Vm
     stage: Stage | None
@@ -75,16 +72,17 @@ def converge(
     stop: threading.Event,
     *,
     outside: Outside = NOWHERE,
+    report: Report | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Bring the VM to `spec.stage` and return what was done; nothing is written where it is there already.
 
     `say` is told what goes on and the percent done. `stop` asks for a pause at the next safe point. `outside` runs hooks and
-    asks guests over the network.
+    asks guests over the network. `report` is kept up to date step by step.
 
     Raises: Blocked, Held, Paused, OutOfTime, Refused, Unexpected; Transient once the attempts are used up.
     """
-    run = _Run(spec, sites, admission, say, stop, outside, clock)
+    run = _Run(spec, sites, admission, say, stop, outside, report or Report(), clock)
     attempts = 0
     while True:
         if stop.is_set():
@@ -116,20 +114,18 @@ class _Run:
         say: Say,
         stop: threading.Event,
         outside: Outside,
+        report: Report,
         clock: Callable[[], float],
     ) -> None:
         self.spec, self.sites, self.admission, self.say = spec, sites, admission, say
-        self.stop, self.outside, self.clock = stop, outside, clock
+        self.stop, self.outside, self.report, self.clock = stop, outside, report, clock
         self.last: Action | None = None
         self.so_far = SoFar()
         self.progressed = False
         self.performed: list[Action] = []
         self.queued: Action | None = None
         self.where = "before its first step; nothing was begun"
-        self.steps: list[str] = []
-        self.timings: dict[str, float] = {}
         self.down_since: float | None = None
-        self.downtime: float | None = None
 
     def forget_last(self) -> None:
         """After an error nothing is known of the last action: it may be decided again."""
@@ -145,7 +141,8 @@ class _Run:
             case Done():
                 vm = seen.vm
                 assert vm is not None  # noqa: S101 - Done is decided only of a registered VM
-                return Outcome(vm, stage_of(self.spec, seen), tuple(self.steps), self.downtime, self.timings)
+                report = self.report
+                return Outcome(vm, stage_of(self.spec, seen), tuple(report.steps), report.downtime, report.timings)
             case Stop(concerns):
                 raise Blocked(concerns)
             case Wait(reason):
@@ -178,7 +175,7 @@ class _Run:
         """The guest is up again once it is seen powered on after this run powered it on."""
         powered_on = any(isinstance(action, PowerOn) for action in self.performed)
         if self.down_since is not None and powered_on and seen.vm and seen.vm.power is Power.ON:
-            self.downtime, self.down_since = self.clock() - self.down_since, None
+            self.report.downtime, self.down_since = self.clock() - self.down_since, None
 
     def _await_effect(self, action: Action, seen: Observation, version: int) -> None:
         """Wait for a step that ended well to show; never send it again blindly."""
@@ -212,15 +209,14 @@ class _Run:
             if isinstance(action, ShutDown | PowerOff) and self.down_since is None:
                 self.down_since = started
             done = self._perform(action, seen, placed, words)
-        ended = self.clock()
-        self.timings[kind(action)] = self.timings.get(kind(action), 0.0) + ended - started
+        self.report.took(action, self.clock() - started)
         if not done:
             self.so_far = replace(self.so_far, overdue=True)
             self.last = None
             return
         self.last, self.progressed = action, True
         self.performed.append(action)
-        self.steps.append(words)
+        self.report.did(action, words)
 
     def _perform(self, action: Action, seen: Observation, placed: Placed, words: str) -> bool:
         """Do one action, wherever it is done; False only for a guest that did not shut down in time."""
@@ -241,12 +237,6 @@ class _Run:
                 self.so_far = replace(self.so_far, restored=self.so_far.restored or isinstance(action, RestoreMetadata))
                 return done
         return True
-
-
-def kind(action: Action) -> str:
-    """Return the name of a kind of step, as the outputs show it."""
-    name = type(action).__name__
-    return name[0].lower() + name[1:]
 
 
 def _where(seen: Observation) -> str:
