@@ -80,6 +80,10 @@ lab-test: ## test our SOAP against the lab
 engine: setup ## test `pulumi up` against the lab
 	@$(pytest) tests/engine
 
+.PHONY: mutants
+mutants: python ## plant bugs in what decides, one at a time: the tests must catch each
+	@$(python) -m tests.mutants
+
 go-test: ## test the lab itself
 	@cd lab && go test ./...
 

@@ -98,6 +98,7 @@ class Settings(Model):
             old_volumes=self.old_datastores,
             networks=self.network_map,
             declared_networks=tuple(network.name for network in self.target.networks),
+            declared_switch=(self.target.switch and self.target.switch.version) or "",
             wave=wave.wanted(self.waves),
             accepted=accepted(self.accept, vm.name),
             **fields,

@@ -28,6 +28,7 @@ _FORMS: Final = {
     "uuid": "an instance UUID such as 502e71fa-1a9b-2c3d-4e5f-60718293a4b5",
     "disk": "a disk's canonical name such as naa.68ccf098004f0000",
     "uplinks": "the name of a physical network card such as vmnic1",
+    "switch.version": "a version such as 6.6.0; put it in quotes",
     "host": "the name of a host, as in esxodus:target.hosts",
     "reason": "a reason; it is reported with the warning that it accepts",
     "name": "text of 1 to 80 characters that neither begins nor ends with a space",

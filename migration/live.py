@@ -111,8 +111,9 @@ def no_vmotion(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 @rule(
     "live.switch",
     Severity.BLOCKS,
-    "A card would go from a distributed switch to a standard one, or to a distributed switch of an older version.",
-    remedy="map the network to a port group of a distributed switch of at least that version, or use method reattach",
+    "A card would go from a distributed switch to a standard one, or to a distributed switch of another version.",
+    remedy="map the network to a port group of a distributed switch of that version (esxodus:target.switch.version), "
+    "or use method reattach",
     source="S13b",
 )
 def switch(spec: VmSpec, seen: Observation) -> Iterator[Found]:
@@ -121,14 +122,14 @@ def switch(spec: VmSpec, seen: Observation) -> Iterator[Found]:
         wanted = networks_there(spec, vm)
         for nic in vm.nics:
             old, new = here.distributed.get(nic.network), wanted.get(nic.key, "")
-            if old is None or not new or (new not in there.networks and new in spec.declared_networks):
+            if old is None or not new:
                 continue
             now = there.distributed.get(new)
             if now is None:
                 yield Found(
                     f"{nic.label} would go from the distributed switch of {nic.network!r} to a standard one ({new!r})"
                 )
-            elif number(now) < number(old):
+            elif number(now) != number(old):
                 yield Found(
                     f"{nic.label} would go from a distributed switch {old} ({nic.network!r}) to one of version {now}"
                 )

@@ -33,6 +33,7 @@ SPECS = st.builds(
     reserve=st.floats(0, 1),
     networks=MAPS,
     declared_networks=NAMES,
+    declared_switch=TEXT,
     shutdown_timeout=SECONDS,
     on_shutdown_timeout=st.sampled_from(["powerOff", "stop"]),
     wave=st.builds(
@@ -85,7 +86,7 @@ def test_no_input_is_none(spec: VmSpec) -> None:
 def test_the_strategy_misses_no_field() -> None:
     missed = {field.name for kind in (VmSpec, Wave, Health, Hook) for field in fields(kind)} - {
         "identity", "stage", "method", "source", "target", "datacenter", "cluster", "host", "old_volumes", "new_volumes",
-        "reserve", "networks", "declared_networks", "shutdown_timeout", "on_shutdown_timeout", "wave", "health", "before",
+        "reserve", "networks", "declared_networks", "declared_switch", "shutdown_timeout", "on_shutdown_timeout", "wave", "health", "before",
         "after", "accepted", "name", "window", "paused", "max_failures", "patience", "tools", "addresses", "ports", "timeout",
         "command", "retries",
     }  # fmt: skip
@@ -94,6 +95,6 @@ def test_the_strategy_misses_no_field() -> None:
 
 def test_what_an_older_version_left_in_a_state_is_read() -> None:
     old = inputs_of(VmSpec(Identity("app01"), Stage.MIGRATED))
-    for key in ("source", "target", "host", "reserve", "wave", "accepted"):
+    for key in ("source", "target", "host", "reserve", "wave", "accepted", "declaredSwitch"):
         del old[key]
     assert spec_of({**old, "method": ""}) == VmSpec(Identity("app01"), Stage.MIGRATED)
