@@ -28,7 +28,7 @@ from migration.actions import (
     Stop,
     Wait,
 )
-from migration.admission import Admission
+from migration.admission import Admission, NotYet
 from migration.decide import decide, stage_of
 from migration.errors import Blocked, OutOfTime, Paused, Transient, Unexpected
 from migration.model import Power, Vm
@@ -43,8 +43,6 @@ ATTEMPTS = 5
 """Tries after a Transient error before it is given up; what counts is the number since the last step that ended well."""
 SETTLE = 20.0
 """Seconds in which the sites must show the effect of a step that ended well."""
-TURN = 1.0
-"""Seconds between two looks while there is no room for a step; a step that ends wakes the next at once."""
 REPEATS = 3
 """How often one run does the same step: whoever undoes it must be found by an operator."""
 PATIENCE = 6 * 3600.0
@@ -123,7 +121,7 @@ class _Run:
         self.so_far = SoFar()
         self.progressed = False
         self.performed: list[Action] = []
-        self.queued: Action | None = None
+        self.queued = ""
         self.where = "before its first step; nothing was begun"
         self.down_since: float | None = None
 
@@ -165,11 +163,12 @@ class _Run:
                 f"{self.spec.identity.name}: {reason}, and nothing has changed for {PATIENCE / 3600:g} h; run again later"
             )
 
-    def _queue(self, action: Action, seen: Observation) -> None:
-        if action != self.queued:
-            self.queued = action
-            self.say(f"waiting for its turn: {phrase(action, seen)}", None)
-        self.admission.wait(TURN)
+    def _queue(self, action: Action, seen: Observation, reason: str) -> None:
+        words = reason or f"waiting for its turn: {phrase(action, seen)}"
+        if words != self.queued:
+            self.queued = words
+            self.say(words, None)
+        self.admission.wait(self.spec, self.stop)
 
     def _note_power(self, seen: Observation) -> None:
         """The guest is up again once it is seen powered on after this run powered it on."""
@@ -200,8 +199,8 @@ class _Run:
             )
         vm = seen.vm
         with self.admission.admitted(self.spec, action, vm, seen) as placed:
-            if placed is None:
-                self._queue(action, seen)
+            if isinstance(placed, NotYet):
+                self._queue(action, seen, placed.sentence)
                 return
             words = phrase(action, seen, placed)
             self.say(words, 0 if isinstance(action, Relocate | Cross) else None)
