@@ -107,7 +107,8 @@ class Wave(_Choices):
         """Return it in the migration's words: after every wave of `waves` that must be complete before, through others too."""
         window = wanted.Window(self.window.start.timestamp(), self.window.end.timestamp()) if self.window else None
         after = tuple(wave.name for wave in waves if wave.name in _earlier(self, waves))
-        return wanted.Wave(self.name, after, window, self.paused, self.max_failures, self.patience)
+        order = waves.index(self)
+        return wanted.Wave(self.name, after, window, self.paused, self.max_failures, self.patience, order)
 
 
 class Accepted(Model):

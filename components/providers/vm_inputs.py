@@ -86,6 +86,7 @@ def _wave(wave: Wave) -> dict[str, Any]:
         "after": list(wave.after),
         "paused": wave.paused,
         "patience": wave.patience,
+        "order": wave.order,
         **{name: value for name, value in optional.items() if value is not None},
     }
 
@@ -99,6 +100,7 @@ def _wave_of(inputs: Mapping[str, Any]) -> Wave:
         paused=bool(inputs.get("paused", False)),
         max_failures=None if failures is None else int(failures),
         patience=float(inputs.get("patience", Wave().patience)),
+        order=int(inputs.get("order", 0)),
     )
 
 

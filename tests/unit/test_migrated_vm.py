@@ -64,9 +64,7 @@ def outside() -> FakeOutside:
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Exception | None]]:
     """What the waves are told of each VM."""
     told: list[tuple[str, Exception | None]] = []
-    monkeypatch.setattr(
-        access.admission, "ended", lambda spec, error: told.append((spec.identity.name, error)), raising=False
-    )
+    monkeypatch.setattr(access.admission, "ended", lambda spec, error: told.append((spec.identity.name, error)))
     return told
 
 

@@ -83,6 +83,8 @@ def test_a_wave_comes_after_all_that_come_before() -> None:
     waves = [{"name": name, "stage": "migrated", "after": order[name], "vms": [f"vm-{name}"]} for name in order]
     after = {spec.wave.name: spec.wave.after for _, spec in Settings.parse({**GOOD, "waves": waves}).specs()}
     assert after == {"a": (), "b": ("a",), "c": ("a",), "d": ("a", "b", "c")}
+    declared = [(spec.wave.name, spec.wave.order) for _, spec in Settings.parse({**GOOD, "waves": waves}).specs()]
+    assert declared == [("d", 0), ("a", 1), ("b", 2), ("c", 3)]
 
 
 def test_what_a_wave_admits() -> None:
