@@ -83,9 +83,14 @@ class NewHost(_Model):
 
 
 class Switch(_Model):
-    """The distributed switch, and the network cards that each host gives to it."""
+    """The distributed switch, and the network cards that each host gives to it.
+
+    `version`: such as `6.6.0`; absent, the newest that vCenter knows. A VM that leaves a distributed switch of the old site
+    live needs one of the same version here.
+    """
 
     name: Name
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] | None = None
     uplinks: Annotated[tuple[Annotated[str, Field(pattern=r"^vmnic[0-9]+$")], ...], Field(min_length=1)]
 
 

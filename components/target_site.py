@@ -156,6 +156,7 @@ class TargetSite(pulumi.ComponentResource):
         return vsphere.DistributedVirtualSwitch(
             switch.name,
             name=switch.name,
+            version=switch.version,
             datacenter_id=datacenter,
             uplinks=uplinks,
             active_uplinks=uplinks,

@@ -228,7 +228,7 @@ def test_every_problem_is_reported_at_once() -> None:
     assert found[1] == "esxodus:hostPassword: missing; set it with `pulumi config set --secret hostPassword`"
 
 
-@pytest.mark.parametrize("name", ["Pulumi.example.yaml", "Pulumi.lab.yaml"])
+@pytest.mark.parametrize("name", ["Pulumi.example.yaml", "Pulumi.lab.yaml", "Pulumi.lab-live.yaml"])
 def test_the_stack_files_of_this_repository_are_right(name: str) -> None:
     file = Path(__file__).parents[2] / "stacks" / name
     config = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]

@@ -18,6 +18,7 @@ func Handler(s *lab.Server) http.Handler {
 	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().State()) })
 	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().Counters()) })
 	mux.HandleFunc("GET /violations", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().Violations()) })
+	mux.HandleFunc("GET /operations", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().Operations()) })
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().Rules.List()) })
 	mux.HandleFunc("POST /faults", c.arm)
 	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/fault"
+	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -237,5 +238,44 @@ func TestCountersStateResetAndReach(t *testing.T) {
 	var v []lab.Violation
 	if f.call(http.MethodGet, "/violations", nil, &v); len(v) != 0 {
 		t.Errorf("%+v", v)
+	}
+}
+
+func TestTheRecordOfOperations(t *testing.T) {
+	f := open(t)
+	ctx := context.Background()
+	c := f.login()
+	host, err := find.NewFinder(c.Client).HostSystem(ctx, "/tokyo6/host/prod6/esx60-1.lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := host.Reference()
+	task, err := f.vm(c, "test02").Relocate(ctx, types.VirtualMachineRelocateSpec{Host: &ref}, types.VirtualMachineMovePriorityDefaultPriority)
+	if err == nil {
+		err = task.Wait(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	type report struct {
+		Operations []struct {
+			VM, Kind, VCenter string
+			Start, End        time.Time
+			Hosts             map[string]int
+		}
+		Peaks map[string]map[string]int
+		Over  []string
+	}
+	var got report
+	f.call(http.MethodGet, "/operations", nil, &got)
+	if len(got.Operations) != 1 || got.Operations[0].VM != "test02" || got.Operations[0].Kind != "cold" || got.Operations[0].End.Before(got.Operations[0].Start) ||
+		got.Operations[0].Hosts["source/esx60-1.lab"] != 1 || got.Peaks["hosts"]["source/esx60-4.lab"] != 1 || got.Over == nil {
+		t.Errorf("%+v", got)
+	}
+	var ok map[string]string
+	f.call(http.MethodPost, "/reset", nil, &ok)
+	got = report{}
+	if f.call(http.MethodGet, "/operations", nil, &got); len(got.Operations) != 0 || len(got.Peaks["hosts"]) != 0 {
+		t.Errorf("after the reset: %+v", got)
 	}
 }

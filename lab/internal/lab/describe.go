@@ -83,6 +83,18 @@ func sentence(f types.BaseMethodFault) string {
 		return "The SSL certificate of the server could not be verified. Its thumbprint is " + x.Thumbprint + "."
 	case *types.CannotAccessNetwork:
 		return fmt.Sprintf("Cannot connect '%s' to the network '%s': it is not accessible on the host.", x.Device, x.Backing)
+	case *types.CannotUseNetwork:
+		return fmt.Sprintf("'%s' cannot use the network '%s' (%s).", x.Device, x.Backing, x.Reason)
+	case *types.VMOnVirtualIntranet:
+		return fmt.Sprintf("'%s' would be on the virtual intranet '%s'.", x.Device, x.Backing)
+	case *types.CannotAccessVmDevice:
+		return fmt.Sprintf("The backing '%s' of '%s' is not accessible on the host.", x.Backing, x.Device)
+	case *types.VMotionNotConfigured:
+		return fmt.Sprintf("vMotion is not configured on host '%s'.", x.FailedHost)
+	case *types.GenericVmConfigFault:
+		return "Configuration issue: " + x.Reason + "."
+	case *types.NoHost:
+		return fmt.Sprintf("Unable to communicate with the remote host '%s'.", x.Name)
 	case *types.ResourceInUse:
 		return fmt.Sprintf("The resource '%s' is in use.", x.Name)
 	}

@@ -20,9 +20,6 @@ type distributedSwitch struct {
 	mo.VmwareDistributedVirtualSwitch
 }
 
-// dvsVersions are the versions of distributed switches, by the oldest ESXi that can be a member.
-var dvsVersions = []string{"5.0.0", "5.1.0", "5.5.0", "6.0.0", "6.5.0", "6.6.0", "7.0.0", "7.0.2", "7.0.3", "8.0.0"}
-
 // dvs is VmwareDistributedVirtualSwitch.
 type dvs struct{ shadow }
 

@@ -116,13 +116,13 @@ func vmwareSpec(c types.BaseDVSConfigSpec) *types.VMwareDVSConfigSpec {
 // dvsProduct chooses the version of a new switch: the newest that this vCenter knows unless another is asked for.
 func (vc *VC) dvsProduct(asked *types.DistributedVirtualSwitchProductSpec) (*types.DistributedVirtualSwitchProductSpec, types.BaseMethodFault) {
 	p := types.DistributedVirtualSwitchProductSpec{Name: "DVS", Vendor: "VMware, Inc.", ForwardingClass: "etherswitch", Build: vc.Spec.Build}
-	for _, v := range dvsVersions {
+	for _, v := range scenario.SwitchVersions {
 		if scenario.Compare(v, vc.Spec.Version) <= 0 {
 			p.Version = v
 		}
 	}
 	if asked != nil && asked.Version != "" {
-		if !slices.Contains(dvsVersions, asked.Version) || scenario.Compare(asked.Version, vc.Spec.Version) > 0 {
+		if !slices.Contains(scenario.SwitchVersions, asked.Version) || scenario.Compare(asked.Version, vc.Spec.Version) > 0 {
 			return nil, because(&types.InvalidArgument{InvalidProperty: "spec.productInfo"}, "vCenter Server %s has no distributed switches of version %s.", vc.Spec.Version, asked.Version)
 		}
 		p.Version = asked.Version

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"maps"
 	"path"
 	"sync"
 
@@ -39,6 +40,18 @@ func (f *fileLocks) unlock(owner string) {
 	for p, h := range f.held {
 		if h == owner {
 			delete(f.held, p)
+		}
+	}
+}
+
+// pass gives all files of an owner back and takes others for a new one, in one step: nobody can have them in between.
+func (f *fileLocks) pass(from, to string, files []place) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.held, func(_ place, h string) bool { return h == from })
+	for _, p := range files {
+		if f.held[p] == "" {
+			f.held[p] = to
 		}
 	}
 }

@@ -283,19 +283,22 @@ func (vc *VC) machinesOn(h *simulator.HostSystem) []*simulator.VirtualMachine {
 }
 
 // otherHost returns the host that DRS moves a machine to: of the connected ones of the cluster that see its datastores and
-// networks and offer what its processor features need, the one with the fewest machines. Nil without DRS fully automated.
+// networks, carry vMotion if it runs, and offer what its processor features need, the one with the fewest machines. Nil without DRS fully automated.
 func (vc *VC) otherHost(h *simulator.HostSystem, vm *simulator.VirtualMachine) *simulator.HostSystem {
 	c, ok := vc.parent(h).(*simulator.ClusterComputeResource)
 	if !ok {
 		return nil
 	}
 	var refs, datastores, networks []types.ManagedObjectReference
-	automatic, need := false, ""
+	automatic, runs, need := false, false, ""
 	vc.read(c, func() {
 		d := c.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig
 		automatic, refs = isTrue(d.Enabled) && d.DefaultVmBehavior == types.DrsBehaviorFullyAutomated, c.Host
 	})
-	vc.read(vm, func() { datastores, networks, need = vm.Datastore, vm.Network, vm.Runtime.MinRequiredEVCModeKey })
+	vc.read(vm, func() {
+		datastores, networks, need = vm.Datastore, vm.Network, vm.Runtime.MinRequiredEVCModeKey
+		runs = vm.Runtime.PowerState == on
+	})
 	if !automatic {
 		return nil
 	}
@@ -309,9 +312,9 @@ func (vc *VC) otherHost(h *simulator.HostSystem, vm *simulator.VirtualMachine) *
 		if on, maintenance := vc.hostState(x); !on || maintenance || !evcCovers(vc.evcOffered(x), need) {
 			continue
 		}
-		fits, n := true, 0
+		fits, n := false, 0
 		vc.read(x, func() {
-			n = len(x.Vm)
+			n, fits = len(x.Vm), !runs || x.Summary.Config.VmotionEnabled
 			for _, d := range datastores {
 				fits = fits && slices.Contains(x.Datastore, d)
 			}

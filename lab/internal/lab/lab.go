@@ -19,6 +19,7 @@ import (
 	"esxodus/lab/internal/fabric"
 	"esxodus/lab/internal/identity"
 	"esxodus/lab/internal/ledger"
+	"esxodus/lab/internal/operations"
 	"esxodus/lab/internal/scenario"
 )
 
@@ -41,6 +42,7 @@ type Lab struct {
 	ledger *ledger.Ledger
 	guests *ledger.Guests
 
+	operations operations.Record
 	counters   counters
 	violations violations
 	formats    atomic.Int64       // volumes made so far: each needs a UUID of its own

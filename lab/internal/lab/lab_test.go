@@ -38,7 +38,12 @@ type client struct {
 
 func start(t *testing.T, change func(*scenario.Scenario)) *running {
 	t.Helper()
-	sc, err := scenario.Load(filepath.FromSlash(defaultScenario))
+	return startFrom(t, defaultScenario, change)
+}
+
+func startFrom(t *testing.T, file string, change func(*scenario.Scenario)) *running {
+	t.Helper()
+	sc, err := scenario.Load(filepath.FromSlash(file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func (vc *VC) hostNetwork(h *simulator.HostSystem, s *server) {
 	h.Config.VirtualNicManagerInfo = &types.HostVirtualNicManagerInfo{}
 	for _, t := range vnicTypes {
 		c := types.VirtualNicManagerNetConfig{NicType: t.key, MultiSelectAllowed: t.multi}
-		if t.key == "management" {
+		if t.key == "management" || t.key == "vmotion" && isTrue(s.spec.VMotion) {
 			c.SelectedVnic = []string{t.key + ".key-vim.host.VirtualNic-" + managementVnic}
 		}
 		h.Config.VirtualNicManagerInfo.NetConfig = append(h.Config.VirtualNicManagerInfo.NetConfig, c)
@@ -51,7 +51,7 @@ func (vc *VC) freshNetwork(s *server, groups []types.HostPortGroupSpec) *types.H
 	}
 	for i := range pnics {
 		d := fmt.Sprintf("vmnic%d", i)
-		speed := types.PhysicalNicLinkInfo{SpeedMb: 10000, Duplex: true}
+		speed := types.PhysicalNicLinkInfo{SpeedMb: int32(s.spec.NIC), Duplex: true}
 		n.Pnic = append(n.Pnic, types.PhysicalNic{
 			Key: pnicKey(d), Device: d, Pci: fmt.Sprintf("0000:%02x:00.%d", 4+i/2, i%2), Driver: "ixgben", LinkSpeed: &speed,
 			ValidLinkSpecification: []types.PhysicalNicLinkInfo{speed}, Spec: types.PhysicalNicSpec{Ip: &types.HostIpConfig{}, LinkSpeed: &speed},

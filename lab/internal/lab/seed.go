@@ -42,7 +42,7 @@ func (vc *VC) seedDatacenter(root *simulator.Folder, spec *scenario.Datacenter) 
 			return err
 		}
 	}
-	return nil
+	return vc.seedSwitches(dc, spec)
 }
 
 // subfolder returns the folder of that name in another, a new one if there is none.
@@ -75,6 +75,9 @@ func (vc *VC) seedCluster(f *simulator.Folder, dc *scenario.Datacenter, spec *sc
 	}
 	groups := []types.HostPortGroupSpec{}
 	for _, n := range dc.Networks {
+		if n.Switch != "" {
+			continue
+		}
 		groups = append(groups, types.HostPortGroupSpec{Name: n.Name, VlanId: int32(n.VLAN), VswitchName: "vSwitch0"})
 	}
 	vc.site.mu.Lock()
@@ -89,6 +92,9 @@ func (vc *VC) seedCluster(f *simulator.Folder, dc *scenario.Datacenter, spec *sc
 		}
 		s.network = vc.freshNetwork(s, groups)
 		h := vc.joinCluster(s, c, true)
+		if s.spec.VMotion != nil && !*s.spec.VMotion {
+			continue
+		}
 		if problem := vc.selectVnic(h, "vmotion", managementVnic, true); problem != nil {
 			return fmt.Errorf("host %s: %s", name, describe(problem))
 		}

@@ -19,6 +19,7 @@ import (
 // "_1" and so on where a name is taken. Until commit the old files are the VM.
 type fileMove struct {
 	m       *machine
+	vc      *VC // and datacenter after the move, whose names the configuration gets
 	dc      *simulator.Datacenter
 	config  *types.VirtualMachineConfigInfo
 	layers  map[int32][]layer
@@ -113,7 +114,7 @@ func (f *fileMove) space() types.BaseMethodFault {
 		}
 	}
 	for uuid, n := range need {
-		if v := f.m.vc.lookup(f.dc, uuid); v != nil && v.free < n {
+		if v := f.vc.lookup(f.dc, uuid); v != nil && v.free < n {
 			return because(&types.NoDiskSpace{FileFault: types.FileFault{File: f.config.Name}, Datastore: v.name}, "%d GiB are needed, %d GiB are free.", n/gib, v.free/gib)
 		}
 	}
@@ -196,7 +197,7 @@ func (f *fileMove) commit() types.BaseMethodFault {
 		for i, d := range list {
 			if d.GetVirtualDevice().Key == x.key {
 				b, _ := d.GetVirtualDevice().Backing.(*types.VirtualDiskFlatVer2BackingInfo)
-				n := m.vc.diskDevice(f.dc, x.layers, b.DiskMode)
+				n := f.vc.diskDevice(f.dc, x.layers, b.DiskMode)
 				v := clone(d).(*types.VirtualDisk)
 				v.Backing = n.Backing
 				list[i] = v
@@ -216,7 +217,7 @@ func (f *fileMove) commit() types.BaseMethodFault {
 	}
 	if f.at != from {
 		f.rest(from)
-		b := m.vc.fileBacking(f.dc, f.at)
+		b := f.vc.fileBacking(f.dc, f.at)
 		dir := b.FileName[:strings.LastIndex(b.FileName, "/")+1]
 		f.config.Files = types.VirtualMachineFileInfo{VmPathName: b.FileName, SnapshotDirectory: dir, SuspendDirectory: dir, LogDirectory: dir}
 		if err := os.Rename(l.on(from), l.on(f.at)); err != nil {

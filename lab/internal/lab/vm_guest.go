@@ -48,7 +48,7 @@ func (o *vmObject) ShutdownGuest(req *types.ShutdownGuest) soap.HasFault {
 	m.stopping = true
 	era, g := m.era, m.guest
 	m.vc.lab.guests.Stopping(g.ID, time.Now())
-	m.later(g.Shutdown, era, func() { m.shutDown(era) })
+	m.later(g.Shutdown, era, (*machine).shutDown)
 	return body
 }
 

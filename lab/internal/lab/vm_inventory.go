@@ -130,16 +130,23 @@ func (vc *VC) relink(vm types.ManagedObjectReference, before, after []types.Mana
 
 // adopt puts a VM into the inventory, in a folder. The machine's files are where at says.
 func (vc *VC) adopt(vm *simulator.VirtualMachine, folder *simulator.Folder, at place, location string, g guest) *machine {
+	m := &machine{vc: vc, at: at, location: location, guest: g}
+	vc.enter(m, vm, folder, false)
+	return m
+}
+
+// enter puts a machine that has no managed object yet into the inventory; running tells whether VMware Tools run in its guest.
+func (vc *VC) enter(m *machine, vm *simulator.VirtualMachine, folder *simulator.Folder, running bool) {
 	vm.Parent = &folder.Self
 	vm.Self = types.ManagedObjectReference{}
 	vc.Map().NewEntity(vm)
 	self := vm.Self
 	vm.Summary.Vm = &self
-	m := &machine{vc: vc, self: self, at: at, location: location, guest: g}
+	m.self = self
 	ctx := vc.newCtx()
 	vm.AvailableField = vc.fields("VirtualMachine")
 	vc.derive(vm.Config, vc.datacenterOf(folder.Self), *vm.Runtime.Host).apply(vm)
-	report(vm, g, false)
+	report(vm, m.guest, running)
 	s := &vc.machines
 	s.mu.Lock()
 	if s.byRef == nil {
@@ -153,8 +160,7 @@ func (vc *VC) adopt(vm *simulator.VirtualMachine, folder *simulator.Folder, at p
 		vc.Map().Put(vm)
 	})
 	vc.relink(self, nil, parents(vm))
-	vc.lab.ledger.Register(vc.Spec.Name, at.String(), vm.Config.InstanceUuid, vm.Name)
-	return m
+	vc.lab.ledger.Register(vc.Spec.Name, m.at.String(), vm.Config.InstanceUuid, vm.Name)
 }
 
 // drop takes a VM out of the inventory; its files stay.

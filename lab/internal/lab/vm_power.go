@@ -161,7 +161,9 @@ func (m *machine) started(resumed bool) {
 		m.vc.lab.guests.Booted(g.ID, time.Now())
 		return
 	}
-	m.later(g.Boot, era, func() { m.booted(era) })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.later(g.Boot, era, (*machine).booted)
 }
 
 // report writes what the Tools tell, under the VM's lock.
@@ -176,14 +178,27 @@ func (m *machine) report(vm *simulator.VirtualMachine, running bool) {
 	vm.Summary.Runtime = vm.Runtime
 }
 
-// later runs f after a duration of the real site, scaled, unless the VM's power changed meanwhile.
-func (m *machine) later(d time.Duration, era int, f func()) {
-	time.AfterFunc(m.vc.lab.scale(d), func() {
+// event is what the guest of a VM will do at a time.
+type event struct {
+	at  time.Time
+	era int
+	do  func(m *machine, era int)
+}
+
+// later lets the guest do something after a duration of the real site, scaled, unless the VM's power changes meanwhile. m.mu is held.
+func (m *machine) later(d time.Duration, era int, do func(m *machine, era int)) {
+	m.schedule(event{time.Now().Add(m.vc.lab.scale(d)), era, do})
+}
+
+// schedule sets the timer of an event. m.mu is held.
+func (m *machine) schedule(e event) {
+	m.next = e
+	time.AfterFunc(time.Until(e.at), func() {
 		m.mu.Lock()
-		same := m.era == era
+		same := m.era == e.era
 		m.mu.Unlock()
 		if same && m.vc.lab.ctx.Err() == nil {
-			f()
+			e.do(m, e.era)
 		}
 	})
 }
@@ -320,5 +335,7 @@ func (m *machine) restart(shutdown time.Duration) {
 	m.mu.Unlock()
 	m.vc.lab.guests.Stopping(g.ID, time.Now())
 	m.edit(func(vm *simulator.VirtualMachine) { m.report(vm, false) })
-	m.later(shutdown+g.Boot, era, func() { m.booted(era) })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.later(shutdown+g.Boot, era, (*machine).booted)
 }

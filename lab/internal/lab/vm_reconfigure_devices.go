@@ -82,7 +82,7 @@ func (m *machine) editDevice(old, change types.BaseVirtualDevice, index int) (ty
 			card.AddressType = c.AddressType
 		}
 		if c.Backing != nil {
-			return d, m.plug(m.host(), card, c.Backing, index)
+			return d, m.vc.plug(m.host(), card, c.Backing, index)
 		}
 	case *types.VirtualCdrom:
 		switch b := n.Backing.(type) {
@@ -115,8 +115,8 @@ func (m *machine) editDevice(old, change types.BaseVirtualDevice, index int) (ty
 }
 
 // plug connects a NIC to the network of a backing, which a host must have.
-func (m *machine) plug(host *simulator.HostSystem, card *types.VirtualEthernetCard, b types.BaseVirtualDeviceBackingInfo, index int) types.BaseMethodFault {
-	net, f := m.vc.networkFor(host, "", b)
+func (vc *VC) plug(host *simulator.HostSystem, card *types.VirtualEthernetCard, b types.BaseVirtualDeviceBackingInfo, index int) types.BaseMethodFault {
+	net, f := vc.networkFor(host, "", b)
 	if f != nil {
 		return because(&types.InvalidDeviceBacking{InvalidDeviceSpec: types.InvalidDeviceSpec{
 			InvalidVmConfig: types.InvalidVmConfig{Property: "virtualDeviceSpec.device.backing"}, DeviceIndex: int32(index),
@@ -130,10 +130,10 @@ func (m *machine) plug(host *simulator.HostSystem, card *types.VirtualEthernetCa
 	case *types.VirtualEthernetCardDistributedVirtualPortBackingInfo:
 		p := x.Port
 		if p.PortKey == "" {
-			p.PortKey = fmt.Sprint(m.vc.machines.ports.Add(1))
+			p.PortKey = fmt.Sprint(vc.machines.ports.Add(1))
 		}
 		if p.ConnectionCookie == 0 {
-			p.ConnectionCookie = int32(m.vc.machines.ports.Load()) + 1000
+			p.ConnectionCookie = int32(vc.machines.ports.Load()) + 1000
 		}
 		card.Backing = &types.VirtualEthernetCardDistributedVirtualPortBackingInfo{Port: p}
 	}
@@ -167,7 +167,7 @@ func (m *machine) addNIC(list []types.BaseVirtualDevice, d types.BaseVirtualDevi
 		card.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, AllowGuestControl: true}
 	}
 	card.Connectable.Connected = card.Connectable.StartConnected && m.power() == on
-	if f := m.plug(m.host(), card, card.Backing, index); f != nil {
+	if f := m.vc.plug(m.host(), card, card.Backing, index); f != nil {
 		return nil, f
 	}
 	return x.(types.BaseVirtualDevice), nil

@@ -38,8 +38,8 @@ func (o *vmFolder) RegisterVMTask(req *types.RegisterVM_Task) soap.HasFault {
 		return body
 	}
 	ref := o.vc.run(f, "Folder.registerVm", o.vc.entityName(f), func(j *job) (types.AnyType, types.BaseMethodFault) {
-		r := registration{vc: o.vc, folder: f, req: req}
-		defer r.release()
+		r := registration{vc: o.vc, folder: f, req: req, reserved: reservations{set: &o.vc.machines}}
+		defer r.reserved.release()
 		if fault := r.check(); fault != nil {
 			return nil, fault
 		}
@@ -67,13 +67,7 @@ type registration struct {
 	config   *types.VirtualMachineConfigInfo
 	guest    guest
 	location string
-	reserved []func() // give back what was reserved
-}
-
-func (r *registration) release() {
-	for _, f := range r.reserved {
-		f()
-	}
+	reserved reservations
 }
 
 // check refuses what vSphere refuses, and reserves the path and the name.
@@ -94,23 +88,7 @@ func (r *registration) check() types.BaseMethodFault {
 	if f := r.place(v); f != nil {
 		return f
 	}
-	if !r.reserve(func(s *machineSet) bool {
-		if s.homes[r.at] {
-			return false
-		}
-		if s.homes == nil {
-			s.homes = map[place]bool{}
-		}
-		s.homes[r.at] = true
-		return true
-	}, func(s *machineSet) {
-		for _, m := range s.byRef {
-			if m.at == r.at {
-				return // registered: it keeps its place
-			}
-		}
-		delete(s.homes, r.at)
-	}) {
+	if !r.reserved.home(r.at) {
 		return &types.AlreadyExists{Name: r.req.Path}
 	}
 	d, f := r.vc.readVMX(r.at)
@@ -137,22 +115,6 @@ func (vc *VC) readVMX(at place) (*vmx.Dictionary, types.BaseMethodFault) {
 	return d, nil
 }
 
-// reserve takes something in the machine set, and notes how to give it back.
-func (r *registration) reserve(take func(*machineSet) bool, give func(*machineSet)) bool {
-	s := &r.vc.machines
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !take(s) {
-		return false
-	}
-	r.reserved = append(r.reserved, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		give(s)
-	})
-	return true
-}
-
 // named checks the name, and the virtual hardware against the host.
 func (r *registration) named() types.BaseMethodFault {
 	if r.req.Name != "" {
@@ -164,17 +126,7 @@ func (r *registration) named() types.BaseMethodFault {
 	if f := r.vc.freeName(r.folder, r.config.Name); f != nil {
 		return f
 	}
-	key := r.folder.Self.Value + "/" + r.config.Name
-	if !r.reserve(func(s *machineSet) bool {
-		if s.names[key] {
-			return false
-		}
-		if s.names == nil {
-			s.names = map[string]bool{}
-		}
-		s.names[key] = true
-		return true
-	}, func(s *machineSet) { delete(s.names, key) }) {
+	if !r.reserved.name(r.folder.Self.Value + "/" + r.config.Name) {
 		return &types.DuplicateName{Name: r.config.Name, Object: r.folder.Self}
 	}
 	var version, name string

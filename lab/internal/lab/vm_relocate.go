@@ -12,7 +12,6 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"esxodus/lab/internal/bandwidth"
-	"esxodus/lab/internal/scenario"
 )
 
 // RelocateVMTask moves a VM to another host, pool, folder or datastore, cold or while it runs.
@@ -44,9 +43,10 @@ func (o *vmObject) MigrateVMTask(req *types.MigrateVM_Task) soap.HasFault {
 type relocation struct {
 	m    *machine
 	spec *types.VirtualMachineRelocateSpec
-	dc   *simulator.Datacenter
+	vc   *VC                   // after the move, as everything below
+	dc   *simulator.Datacenter // the VM's new one
 
-	config *types.VirtualMachineConfigInfo // after the move
+	config *types.VirtualMachineConfigInfo
 	host   *simulator.HostSystem
 	pool   *types.ManagedObjectReference
 	folder *simulator.Folder
@@ -55,55 +55,44 @@ type relocation struct {
 
 func (m *machine) relocate(j *job, spec *types.VirtualMachineRelocateSpec) types.BaseMethodFault {
 	if spec.Service != nil {
-		return m.vc.crossVCenter(spec.Service)
+		return m.cross(j, spec)
 	}
 	if f := m.mapsRawDevice("relocate"); f != nil {
 		return f
 	}
-	r := &relocation{m: m, spec: spec, dc: m.datacenter()}
+	r := &relocation{m: m, spec: spec, vc: m.vc, dc: m.datacenter()}
 	for _, step := range []func() types.BaseMethodFault{r.place, r.network, r.storage} {
 		if f := step(); f != nil {
 			return f
 		}
 	}
-	changes := r.host.Self != m.host().Self
+	return r.perform(j, r.finish)
+}
+
+// elsewhere reports whether the VM changes its host.
+func (r *relocation) elsewhere() bool { return r.vc != r.m.vc || r.host.Self != r.m.host().Self }
+
+// perform copies, waits and, if nothing came between, lets finish make the move.
+func (r *relocation) perform(j *job, finish func(*job) types.BaseMethodFault) types.BaseMethodFault {
+	defer r.record()()
 	if f := r.files.begin(); f != nil {
+		r.files.undo()
 		return f
 	}
+	durations := j.vc.lab.Scenario.Durations
 	f := r.copy(j)
-	if f == nil && (changes && m.power() == on) {
-		f = j.sleep(m.vc.lab.Scenario.Durations.VMotion)
+	if f == nil && r.elsewhere() && r.m.power() == on {
+		f = j.sleep(durations.VMotion)
 	} else if f == nil && r.files.empty() {
-		f = j.sleep(m.vc.lab.Scenario.Durations.Other)
+		f = j.sleep(durations.Other)
 	}
 	if f == nil {
-		f = j.commit()
-	}
-	if f == nil {
-		f = r.finish()
+		f = finish(j)
 	}
 	if f != nil {
 		r.files.undo()
 	}
 	return f
-}
-
-// crossVCenter refuses a move to another vCenter, with the platform's reason where it has one: below 6.5 on either side there is
-// no supported path between vCenters of different versions (docs/vsphere-facts.md, "Versions and paths").
-func (vc *VC) crossVCenter(s *types.ServiceLocator) types.BaseMethodFault {
-	for _, other := range vc.lab.VCenters {
-		if other.InstanceUUID() != s.InstanceUuid {
-			continue
-		}
-		for _, x := range []*VC{vc, other} {
-			if scenario.Compare(x.Spec.Version, "6.5") < 0 {
-				return because(new(types.NotSupported), "vCenter %s does not support migration between vCenter %s and vCenter %s: both have to be 6.5 or later.",
-					vc.Spec.Name, vc.Spec.Version, other.Spec.Version)
-			}
-		}
-		return because(new(types.NotSupported), "The lab does not model migration between vCenters.")
-	}
-	return &types.InvalidArgument{InvalidProperty: "spec.service.instanceUuid"}
 }
 
 // copy moves the written bytes of every disk, one after another, at the speed that the arrays have left.
@@ -139,7 +128,10 @@ func (r *relocation) follow(j *job, c *bandwidth.Copy, bytes int64, done *int64,
 }
 
 // finish makes the move: the files of the old place go, and the VM is what it is at the new one.
-func (r *relocation) finish() types.BaseMethodFault {
+func (r *relocation) finish(j *job) types.BaseMethodFault {
+	if f := j.commit(); f != nil {
+		return f
+	}
 	m, vc := r.m, r.m.vc
 	before := m.parents()
 	if f := r.files.commit(); f != nil {

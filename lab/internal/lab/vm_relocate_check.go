@@ -2,6 +2,7 @@ package lab
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
@@ -79,7 +80,7 @@ func (r *relocation) network() types.BaseMethodFault {
 			if !ok {
 				return because(new(types.NotSupported), "Only NICs can be changed by a relocation.")
 			}
-			if f := m.plug(r.host, card.GetVirtualEthernetCard(), s.Device.GetVirtualDevice().Backing, i); f != nil {
+			if f := r.vc.plug(r.host, card.GetVirtualEthernetCard(), s.Device.GetVirtualDevice().Backing, i); f != nil {
 				return f
 			}
 			list[at] = card.(types.BaseVirtualDevice)
@@ -98,8 +99,31 @@ func (r *relocation) network() types.BaseMethodFault {
 	if f := m.vc.runsOn(&c, r.host); f != nil {
 		return f
 	}
+	if m.power() == on {
+		if f := r.vmotionReady(); f != nil {
+			return f
+		}
+	}
 	if m.power() != off {
 		return m.vc.compatible(m, r.host)
+	}
+	return nil
+}
+
+// vmotionReady refuses to move a running VM between hosts of which one has no adapter that carries vMotion.
+func (r *relocation) vmotionReady() types.BaseMethodFault {
+	for _, h := range []*simulator.HostSystem{r.m.host(), r.host} {
+		vc, source := r.vc, h != r.host
+		if source {
+			vc = r.m.vc
+		}
+		enabled := false
+		vc.read(h, func() { enabled = h.Summary.Config.VmotionEnabled })
+		if !enabled {
+			return because(&types.VMotionNotConfigured{VMotionInterfaceIssue: types.VMotionInterfaceIssue{
+				AtSourceHost: source, FailedHost: vc.entityName(h), FailedHostEntity: &h.Self,
+			}}, "No VMkernel adapter of host '%s' carries vMotion.", vc.entityName(h))
+		}
 	}
 	return nil
 }
@@ -133,8 +157,8 @@ func (vc *VC) vmotion(vm *simulator.VirtualMachine, to *simulator.HostSystem) ty
 
 // storage plans which files move, and checks that the new host has every volume mounted.
 func (r *relocation) storage() types.BaseMethodFault {
-	m, vc := r.m, r.m.vc
-	layers, f := vc.disks(r.dc, r.config)
+	m, vc := r.m, r.vc
+	layers, f := m.vc.disks(m.datacenter(), r.config)
 	if f != nil {
 		return f
 	}
@@ -171,7 +195,26 @@ func (r *relocation) storage() types.BaseMethodFault {
 				"Host '%s' has not mounted a volume of the virtual machine.", vc.entityName(r.host))
 		}
 	}
-	r.files = fileMove{m: m, dc: r.dc, config: r.config, layers: layers, home: home, targets: targets}
+	if f := r.persistent(layers, targets); f != nil {
+		return f
+	}
+	r.files = fileMove{m: m, vc: vc, dc: r.dc, config: r.config, layers: layers, home: home, targets: targets}
+	return nil
+}
+
+// persistent refuses to move a disk of a running VM whose changes are thrown away at power-off.
+func (r *relocation) persistent(layers map[int32][]layer, targets map[int32]string) types.BaseMethodFault {
+	host := r.m.host()
+	for _, d := range r.config.Hardware.Device {
+		b, ok := d.GetVirtualDevice().Backing.(*types.VirtualDiskFlatVer2BackingInfo)
+		key := d.GetVirtualDevice().Key
+		if !ok || r.m.power() != on || layers[key][0].at.uuid == targets[key] || !strings.HasSuffix(b.DiskMode, "nonpersistent") {
+			continue
+		}
+		return because(&types.IndependentDiskVMotionNotSupported{MigrationFeatureNotSupported: types.MigrationFeatureNotSupported{
+			AtSourceHost: true, FailedHostName: r.m.vc.entityName(host), FailedHost: host.Self,
+		}}, "A disk of the running virtual machine is in mode %s.", b.DiskMode)
+	}
 	return nil
 }
 
@@ -184,16 +227,16 @@ func values(m map[int32]string) (out []string) {
 
 // mounted is a datastore that the VM's new host can write to.
 func (r *relocation) mounted(ref types.ManagedObjectReference) (*volume, types.BaseMethodFault) {
-	v := r.m.vc.volumeOf(ref)
+	v := r.vc.volumeOf(ref)
 	if v == nil {
 		return nil, &types.ManagedObjectNotFound{Obj: ref}
 	}
-	if r.m.vc.lookup(r.dc, v.uuid) == nil {
+	if r.vc.lookup(r.dc, v.uuid) == nil {
 		return nil, because(&types.InvalidDatastore{Datastore: &ref, Name: v.name}, "It is in another datacenter.")
 	}
 	if !v.hosts[r.host.Self] {
 		return nil, because(&types.DatastoreNotWritableOnHost{InvalidDatastore: types.InvalidDatastore{Datastore: &ref, Name: v.name}, Host: r.host.Self},
-			"Host '%s' has not mounted it.", r.m.vc.entityName(r.host))
+			"Host '%s' has not mounted it.", r.vc.entityName(r.host))
 	}
 	return v, nil
 }

@@ -242,7 +242,7 @@ func (s *seed) dictionary(at place) *vmx.Dictionary {
 		p := fmt.Sprintf("ethernet%d.", i)
 		d.Set(p+"present", "TRUE")
 		d.Set(p+"virtualDev", n.Type)
-		d.Set(p+"networkName", n.Network)
+		s.connect(d, p, n.Network)
 		d.Set(p+"addressType", "vpx")
 		d.Set(p+"generatedAddress", l.ID.MAC(spec.Site, spec.Name, strconv.Itoa(i)))
 		d.SetBool(p+"startConnected", *n.Connected)

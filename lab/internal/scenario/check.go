@@ -181,16 +181,17 @@ func (c *checker) vcenter(p string, i int) {
 		c.positive(p+".cores", int64(h.Cores))
 		c.positive(p+".mhz", int64(h.MHz))
 		c.positive(p+".memory", h.Memory)
+		c.positive(p+".nic", int64(h.NIC))
 		c.hosts[h.Name] = h
 		own = append(own, h.Name)
 	}
 	names := map[string]bool{}
 	for k := range v.Datacenters {
-		c.datacenter(fmt.Sprintf("%s.datacenters[%d]", p, k), &v.Datacenters[k], own, names)
+		c.datacenter(fmt.Sprintf("%s.datacenters[%d]", p, k), v, &v.Datacenters[k], own, names)
 	}
 }
 
-func (c *checker) datacenter(p string, dc *Datacenter, hosts []string, names map[string]bool) {
+func (c *checker) datacenter(p string, v *VCenter, dc *Datacenter, hosts []string, names map[string]bool) {
 	c.required(p+".name", dc.Name)
 	c.unique(p+".name", dc.Name, names)
 	clusters := map[string]bool{}
@@ -222,10 +223,14 @@ func (c *checker) datacenter(p string, dc *Datacenter, hosts []string, names map
 		c.inventoryPath(fmt.Sprintf("%s.folders[%d]", p, k), f)
 	}
 	networks := map[string]bool{}
+	switches := c.switches(p, v, dc, networks)
 	for i, n := range dc.Networks {
 		p := fmt.Sprintf("%s.networks[%d]", p, i)
 		c.required(p+".name", n.Name)
 		c.unique(p+".name", n.Name, networks)
+		if n.Switch != "" {
+			c.one(p+".switch", n.Switch, switches)
+		}
 		if n.VLAN < 0 || n.VLAN > 4095 {
 			c.at(p+".vlan", "must be 0 to 4095, is %d", n.VLAN)
 		}

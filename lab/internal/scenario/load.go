@@ -63,6 +63,11 @@ func IsProblem(err error) bool {
 }
 
 func (s *Scenario) defaults() {
+	for i := range s.VCenters {
+		for k := range s.VCenters[i].Hosts {
+			set(&s.VCenters[i].Hosts[k].NIC, 10000)
+		}
+	}
 	for i := range s.VMs {
 		vm := &s.VMs[i]
 		set(&vm.CPUs, 2)

@@ -56,3 +56,6 @@ func Compare(a, b string) int {
 	}
 	return 0
 }
+
+// SwitchVersions are the versions of distributed switches, by the oldest ESXi that can be a member.
+var SwitchVersions = []string{"5.0.0", "5.1.0", "5.5.0", "6.0.0", "6.5.0", "6.6.0", "7.0.0", "7.0.2", "7.0.3", "8.0.0"}

@@ -132,6 +132,10 @@ type Host struct {
 	Memory int64 `yaml:"memory"`
 	// Password of root, asked for when the host is added.
 	Password string `yaml:"password"`
+	// VMotion tells whether the management adapter carries vMotion: by default on hosts that joined before the lab starts only.
+	VMotion *bool `yaml:"vmotion"`
+	// NIC is the link speed of the physical adapters in Mbit/s (10000).
+	NIC int `yaml:"nic"`
 }
 
 // Datacenter of a vCenter.
@@ -141,7 +145,9 @@ type Datacenter struct {
 	Clusters []Cluster `yaml:"clusters"`
 	// Folders for VMs, as paths below the datacenter's VM folder; parents are made as needed.
 	Folders []string `yaml:"folders"`
-	// Networks are standard port groups, on every host of the datacenter.
+	// Switches are distributed switches; every host of the datacenter is a member.
+	Switches []Switch `yaml:"switches"`
+	// Networks are port groups: standard ones on every host of the datacenter, or distributed ones of a switch.
 	Networks []Network `yaml:"networks"`
 	// CustomAttributes that are defined for VMs.
 	CustomAttributes []string `yaml:"customAttributes"`
@@ -160,10 +166,19 @@ type Cluster struct {
 	Pools []string `yaml:"pools"`
 }
 
-// Network is a standard port group.
+// Switch is a distributed switch.
+type Switch struct {
+	Name string `yaml:"name"`
+	// Version of the switch, such as "6.6.0"; no newer than the vCenter and its hosts.
+	Version string `yaml:"version"`
+}
+
+// Network is a port group.
 type Network struct {
 	Name string `yaml:"name"`
 	VLAN int    `yaml:"vlan"`
+	// Switch is the distributed switch of the datacenter that the port group is on; without it the port group is a standard one.
+	Switch string `yaml:"switch"`
 }
 
 // VM is a virtual machine that exists when the lab starts.
@@ -232,7 +247,7 @@ type Disk struct {
 
 // NIC of a VM.
 type NIC struct {
-	// Network is the name of a standard port group of the datacenter.
+	// Network is the name of a port group of the datacenter.
 	Network string `yaml:"network"`
 	// Type is "vmxnet3" (the default), "e1000" or "e1000e".
 	Type string `yaml:"type"`

@@ -35,6 +35,16 @@ func TestTheDefaultScenarioIsValid(t *testing.T) {
 	}
 }
 
+func TestTheLiveScenarioIsValid(t *testing.T) {
+	s, err := Load("../../scenarios/lab-live.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.VMs) != 16 || s.VCenters[0].Version != "6.7.0" || s.VCenters[0].Hosts[0].VMotion != nil || !*s.VCenters[1].Hosts[0].VMotion || s.VCenters[1].Hosts[0].NIC != 10000 {
+		t.Errorf("%d VMs, %+v", len(s.VMs), s.VCenters)
+	}
+}
+
 // Each case changes one place of the default scenario and names what the report must say.
 func TestMistakes(t *testing.T) {
 	good, err := os.ReadFile(lab)
@@ -71,6 +81,12 @@ func TestMistakes(t *testing.T) {
 		{"power", "power: \"off\",\n     disks: [{datastore: old-fc-04", "power: standby,\n     disks: [{datastore: old-fc-04", `"standby" is not known; allowed: on, off`},
 		{"template on", "template: true,", "template: true, power: on,", "a template is always off"},
 		{"attribute", "{owner: tanaka}", "{boss: tanaka}", `"boss" is not known; allowed: owner, cost-centre`},
+		{"nic", "cores: 32,", "cores: 32, nic: -1,", "nic: must be above 0, is -1"},
+		{"network's switch", "{name: DMZ, vlan: 30}", "{name: DMZ, vlan: 30, switch: dvs}", `networks[1].switch: "dvs" is not known`},
+		{"switch version", "        customAttributes: [", "        switches: [{name: dvs, version: six}]\n        customAttributes: [", `switches[0].version: "six" is not known; allowed: 5.0.0`},
+		{"switch too new", "        customAttributes: [", "        switches: [{name: dvs, version: 6.5.0}]\n        customAttributes: [", "vCenter 6.0.0 has no switches of version 6.5.0"},
+		{"switch newer than a host", "        customAttributes: [", "        switches: [{name: dvs, version: 6.5.0}]\n        customAttributes: [", "esx60-1.lab runs ESXi 6.0.0 and cannot be a member"},
+		{"switch named as a network", "        customAttributes: [", "        switches: [{name: DMZ, version: 6.0.0}]\n        customAttributes: [", `"DMZ" is used twice`},
 		{"ip", "ips: [10.20.0.81]", "ips: [10.20.0.810]", "is not an IP address"},
 		{"name twice", "name: app02", "name: app01", `vms[1].name: "app01" is used twice`},
 	} {
