@@ -21,7 +21,7 @@ from vsphere.watch import News, Watch
 
 EFFECT: Final = 2.0
 """Seconds for which an update that shows a change's effect is waited for, before the object is read directly."""
-_READINGS: Final = 4
+READINGS: Final = 4
 """How often it is read directly: vCenter may lag behind what its host has done."""
 
 
@@ -38,6 +38,7 @@ class Site:
         self.endpoint = endpoint
         self.session = session(endpoint)
         self.watch = Watch(self.session, news)
+        self.session.name = self.watch.name
         self.stop = stop
         self._inventory: Inventory | None = None
 
@@ -83,13 +84,16 @@ class Site:
         call: Callable[[], vim.Task],
         progress: Progress = _quiet,
         enough: Callable[[], bool] = lambda: False,
+        other: Endpoint | None = None,
     ) -> Any:
         """Start a task, once, and follow it to its end; return its result, or None if `enough` held before.
+
+        `other` is the vCenter that the task itself logs in to, for what its faults mean.
 
         Raises: MigrationError; Paused leaves the task running in vCenter.
         """
         doing = f"{vm}: {what}"
-        task = self.session.send(doing, call, vm)
+        task = self.session.send(doing, call, vm, other)
         return tasks.follow(
             self.watch,
             task,
@@ -98,6 +102,7 @@ class Site:
             progress=lambda _, percent: progress("", percent),
             pause=self.pausing(doing),
             enough=enough,
+            other=other,
         )
 
     def settle(self, ref: Any, holds: Callable[[], bool]) -> None:
@@ -106,7 +111,7 @@ class Site:
         What the caller observes next then includes what was just done.
         """
         pause = self.pausing("waiting for vCenter to show a change")
-        for _ in range(_READINGS):
+        for _ in range(READINGS):
             if tasks.until(self.watch, holds, EFFECT, pause):
                 return
             self.watch.reread(ref)

@@ -17,6 +17,7 @@ from pyVmomi import vim, vmodl
 
 from migration.errors import MigrationError, SessionLost, Transient, Unexpected
 from vsphere import faults
+from vsphere.names import decoded
 from vsphere.properties import FIELDS, FOLLOWED, TASK
 from vsphere.reading import collect
 from vsphere.session import Session, moref
@@ -88,13 +89,19 @@ class Watch:
                 condition.wait(0.2)
                 pause()
 
+    def name(self, key: str) -> str:
+        """Return the name of the object with this id as people write it, "" where it is not known (yet); costs no call."""
+        record = self._snapshot.record(key) if self._snapshot else None
+        return decoded(str(record.get("name", ""))) if record else ""
+
     def reread(self, ref: vim.ManagedEntity) -> None:
         """Read one object directly and keep what it says, for where an update fails to come.
 
         Raises: MigrationError.
         """
-        kind = next(kind for kind in FOLLOWED if isinstance(ref, kind))
-        values = self.read_one(ref, kind, FOLLOWED[kind])
+        kinds = [kind for kind in FOLLOWED if isinstance(ref, kind)]  # a subtype's paths come with those of its base
+        paths = tuple(path for kind in kinds for path in FOLLOWED[kind])
+        values = self.read_one(ref, kinds[-1], paths)
         with self.news.condition:
             if self._snapshot is not None:
                 record = None if values is None else Record(ref, values)
