@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+
+TOLD: Final = (
+    "reached", "chosen", "reasons", "was", "place", "downtimeSeconds", "copiedGiB", "began", "ended", "waiting",
+)  # fmt: skip
+"""The outputs of a VM that are needed here, beside `stage`, the one that it is wanted at."""
 
 
 def totals(vms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

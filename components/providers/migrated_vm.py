@@ -18,11 +18,13 @@ from pulumi.dynamic import (
 
 from components.providers import access, runtime, verdict, vm_outputs
 from components.providers.vm_inputs import inputs_of, spec_of
+from components.totals import TOLD
 from migration import concerns, converge, decide, declared, plan
 from migration.actions import Done
 from migration.errors import Held, MigrationError
 from migration.report import Report
 from migration.wanted import Method
+from vsphere import audit
 
 if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
@@ -100,32 +102,9 @@ class MigratedVmProvider(ResourceProvider):
 class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
     """A VM of a wave."""
 
-    reached: pulumi.Output[str]
-    chosen: pulumi.Output[str]
-    reasons: pulumi.Output[list[str]]
-    was: pulumi.Output[dict[str, Any]]
-    place: pulumi.Output[dict[str, Any]]
-    downtimeSeconds: pulumi.Output[float | None]  # noqa: N815 - as it is called in the state
-    copiedGiB: pulumi.Output[float]  # noqa: N815
-    began: pulumi.Output[str]
-    ended: pulumi.Output[str]
-    waiting: pulumi.Output[str]
-
     def told(self) -> pulumi.Output[dict[str, Any]]:
         """Return the outputs that exports are made of; `failed` instead where this run brings none."""
-        names = (
-            "reached",
-            "chosen",
-            "reasons",
-            "was",
-            "place",
-            "downtimeSeconds",
-            "copiedGiB",
-            "began",
-            "ended",
-            "waiting",
-        )
-        outputs = pulumi.Output.all(**{name: getattr(self, name) for name in names})
+        outputs = pulumi.Output.all(**{name: getattr(self, name) for name in TOLD})
         wanted = {"stage": self._stage}
 
         async def settled() -> dict[str, Any]:
@@ -162,7 +141,7 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
     report = Report()
     papers = None
     error: Exception | None = None
-    with call.keeping(id_, outputs):
+    with call.keeping(id_, outputs), audit.recording() as calls:
         try:
             seen, _ = sites.observe(spec.identity)
             papers = vm_outputs.setting_out(spec, seen)
@@ -179,7 +158,7 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
             raise
         finally:
             access.admission.ended(spec, error)
-            vm_outputs.account(outputs, report)
+            vm_outputs.account(outputs, report, calls)
             with contextlib.suppress(*([MigrationError] if error else [])):  # the first error is the one to report
                 seen, _ = sites.observe(spec.identity, look_adrift=False)
                 vm_outputs.conclude(outputs, spec, seen, papers)

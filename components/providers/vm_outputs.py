@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from migration.observation import Observation
     from migration.report import Report
     from migration.wanted import VmSpec
+    from vsphere.audit import Entry
 
 _NOTHING: Final[Mapping[str, Any]] = {
     "reached": "",  # the stage that it has reached in fact
@@ -38,7 +39,7 @@ _NOTHING: Final[Mapping[str, Any]] = {
     "concerns": [],  # "id: sentence", those that were known before it moved and those that hold now
     "papersDiff": [],  # what its vCenter does not show of what its papers know
     "waiting": "",  # why its wave does not admit it now
-    "audit": [],  # every call that changed anything: time, site, call, object, task, result
+    "audit": [],  # every call that changed anything, as vsphere.audit.Entry.plain gives it
 }
 NAMES: Final = tuple(_NOTHING)
 _OF_A_JOURNEY: Final = ("timings", "steps", "copiedGiB", "began", "ended", "audit")
@@ -66,8 +67,8 @@ def foretell(outputs: dict[str, Any], spec: VmSpec, seen: Observation) -> None:
     _add_concerns(outputs, concerns(spec, seen))
 
 
-def account(outputs: dict[str, Any], report: Report) -> None:
-    """Add what a run has done to what the journey had before."""
+def account(outputs: dict[str, Any], report: Report, calls: Iterable[Entry]) -> None:
+    """Add what a run has done, and the calls that changed anything, to what the journey had before."""
     timings = {**outputs["timings"]}
     for name, seconds in report.timings.items():
         timings[name] = round(timings.get(name, 0.0) + seconds, 1)
@@ -77,6 +78,7 @@ def account(outputs: dict[str, Any], report: Report) -> None:
         copiedGiB=round(outputs["copiedGiB"] + report.copied, 3),
         began=outputs["began"] or _iso(report.began),
         ended=_iso(report.ended) or outputs["ended"],
+        audit=[*outputs["audit"], *(call.plain() for call in calls)],
     )
     if report.downtime is not None:
         outputs["downtimeSeconds"] = round(report.downtime, 1)

@@ -15,6 +15,7 @@ from migration.errors import Blocked, Held, MigrationError
 from migration.model import Tools
 from migration.wanted import Health, Hook, Identity, Method, Stage, VmSpec, Wave, Window
 from tests.fake_sites import NEW, OLD, FakeSites, a_vm
+from vsphere import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -219,6 +220,18 @@ def test_concerns_and_differences_are_told(fake: FakeSites) -> None:
     again = provider.update("5000-app01", outs, inputs()).outs
     assert again is not None
     assert again["papersDiff"] == ["its folder at vc70 is 'elsewhere', it was 'apps'"]
+
+
+def test_every_call_that_changed_anything_is_listed(fake: FakeSites) -> None:
+    def call(action: Action) -> None:
+        with audit.writing("source", type(action).__name__, "app01"):
+            pass
+
+    fake.before = call
+    outs = provider.create(inputs()).outs
+    assert outs is not None
+    assert [entry["method"] for entry in outs["audit"]] == [type(action).__name__ for action in fake.writes]
+    assert {entry["ended"] for entry in outs["audit"]} == {"ok"}
 
 
 def hold(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
