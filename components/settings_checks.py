@@ -10,6 +10,8 @@ from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Final
 
+from migration.concerns import known_ids
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -146,6 +148,8 @@ def _accepted(accept: Sequence[tuple[int, Mapping[str, Any]]], vms: set[str]) ->
     pairs = [f"{entry.get('concern')} of {entry.get('vm')}" for _, entry in accept]
     problems = _twice("esxodus:accept", "concern", pairs)
     for number, entry in accept:
+        path, identifier = f"esxodus:accept[{number}].concern", entry.get("concern")
+        problems += _unknown(path, "concern (docs/concerns.md)", identifier, known_ids())
         problems += _unknown(f"esxodus:accept[{number}].vm", "VM in esxodus:waves", entry.get("vm"), {*vms, "*"})
     return problems
 

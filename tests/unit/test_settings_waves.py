@@ -168,6 +168,11 @@ def test_what_is_accepted_of_a_vm_beats_what_is_accepted_of_all() -> None:
         ("accept", [{"concern": "guest.no-tools", "vm": "app01"}], "esxodus:accept[0].reason: missing"),
         (
             "accept",
+            [{"concern": "guest.no-tool", "vm": "*", "reason": "ok"}],
+            "esxodus:accept[0].concern: there is no concern (docs/concerns.md) guest.no-tool; did you mean guest.no-tools?",
+        ),
+        (
+            "accept",
             [{"concern": "guest.no-tools", "vm": "app01", "reason": "  "}],
             "esxodus:accept[0].reason: '  ' is not a reason; it is reported with the warning that it accepts",
         ),
