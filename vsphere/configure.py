@@ -11,8 +11,9 @@ from pyVmomi import vim
 from migration.errors import Blocked, MigrationError, Stale
 from migration.model import Concern, Papers, Severity, Vm
 from migration.sites import Progress
+from vsphere.hardware import devices
 from vsphere.inventory import Inventory
-from vsphere.machines import PAPERS, devices
+from vsphere.machines import PAPERS
 from vsphere.names import encoded
 from vsphere.properties import FIELDS
 from vsphere.site import Site
