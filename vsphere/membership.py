@@ -6,7 +6,7 @@ a group, and of what exists nothing but its members is changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,12 +39,12 @@ class Impossible:
 
 
 def changes(
-    config: Any, vm: vim.VirtualMachine, wanted: Metadata, members: Mapping[str, Any]
+    config: Any, vm: vim.VirtualMachine, wanted: Metadata, members: Mapping[str, Sequence[Any]]
 ) -> list[Change | Impossible]:
     """Return what makes the VM a member of the rules and groups that are wanted, and gives it its overrides.
 
-    `config` is the cluster's `configurationEx`; `members` are the VMs of the cluster by instance UUID, as far as a rule names
-    them. Groups come before the rules that need them.
+    `config` is the cluster's `configurationEx`; `members` are the VMs of the cluster that belong into each rule, by its name.
+    Groups come before the rules that need them.
     """
     groups = {str(one.name): one for one in config.group or ()}
     rules = {str(one.name): one for one in config.rule or ()}
@@ -56,7 +56,7 @@ def changes(
         if rule.kind == "vmHost":
             found += _host_rule(rule, rules.get(rule.name), groups)
         else:
-            found += _vm_rule(rule, rules.get(rule.name), vm, members)
+            found += _vm_rule(rule, rules.get(rule.name), vm, members.get(rule.name, ()))
     return [*found, *_overrides(config, vm, wanted.overrides)]
 
 
@@ -81,12 +81,10 @@ def _group(name: str, present: Any, vm: vim.VirtualMachine) -> Iterator[Change |
         yield Change(what, _groups("edit", present))
 
 
-def _vm_rule(
-    rule: Rule, present: Any, vm: vim.VirtualMachine, members: Mapping[str, Any]
-) -> Iterator[Change | Impossible]:
+def _vm_rule(rule: Rule, present: Any, vm: vim.VirtualMachine, members: Sequence[Any]) -> Iterator[Change | Impossible]:
     what = f"DRS rule {rule.name!r}"
     if present is None:
-        together = [vm, *(one for uuid, _ in rule.members if (one := members.get(uuid)) and moref(one) != moref(vm))]
+        together = [vm, *(one for one in members if moref(one) != moref(vm))]
         if len(together) < 2:  # a rule about one VM says nothing, and vCenter refuses it
             yield Impossible(what, "no other VM of it is here yet; it is made when the next one arrives")
             return

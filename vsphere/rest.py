@@ -7,17 +7,19 @@ import contextlib
 import http.client
 import json
 import logging
+import re
 from types import TracebackType
 from typing import Any, Final
 
 from migration.errors import MigrationError, Refused, Unexpected, Unreachable
-from vsphere import tls
+from vsphere import audit, tls
 from vsphere.tls import Endpoint
 
 log = logging.getLogger(__name__)
 
 _SESSION: Final = "/rest/com/vmware/cis/session"
 _HEADER: Final = "vmware-api-session-id"
+_IDENTIFIER: Final = re.compile(r"/id:[^/?]+")
 _PATIENCE: Final = 60.0
 """Seconds without a byte after which a call counts as lost."""
 
@@ -71,9 +73,10 @@ class Rest:
         """Return the answer to a question that needs a body; changes nothing."""
         return self._call("POST", path, body if body is not None else {})
 
-    def change(self, path: str, body: Any) -> Any:
-        """Make a call that changes something; it is sent once."""
-        return self._call("POST", path, body)
+    def change(self, path: str, body: Any, thing: str) -> Any:
+        """Make a call that changes something, named `thing` in the record of what was done; it is sent once."""
+        with audit.writing(self.endpoint.name, f"POST {_IDENTIFIER.sub('', path)}", thing):
+            return self._call("POST", path, body)
 
     def _call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         sent = {"Accept": "application/json", **(headers or {})}

@@ -15,7 +15,7 @@ from migration.model import Vm
 from migration.observation import Observation
 from migration.sites import Progress
 from migration.wanted import Identity
-from vsphere import configure, crossing, power, registration, relocate, session, tasks
+from vsphere import configure, crossing, metadata, power, registration, relocate, session, tasks
 from vsphere.adrift import Drift, Inventories
 from vsphere.inventory import in_flight
 from vsphere.machines import instance_uuid
@@ -110,6 +110,8 @@ class VSphereSites:
                 relocate.relocate(site, vm, action, placed, progress)
             case actions.Cross():
                 crossing.cross(site, self._sites[action.site], vm, action, placed, progress)
+            case actions.RestoreMetadata(wanted):
+                metadata.restore(site, vm, wanted, progress)
             case actions.SetAttributes(attributes):
                 configure.set_attributes(site, vm, attributes)
             case actions.MakeTemplate():

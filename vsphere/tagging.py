@@ -59,12 +59,13 @@ def attach(site: Site, ref: vim.ManagedEntity, tags: Iterable[Tag]) -> tuple[str
     """
     undone = []
     target = {"id": moref(ref), "type": _VM}
+    name = site.watch.name(moref(ref)) or moref(ref)
     with Rest(site.endpoint) as rest:
         for tag in sorted(tags):
             try:
                 with _writing:
                     key = _ensured(rest, tag)
-                rest.change(f"{_ROOT}tag-association/id:{_quoted(key)}?~action=attach", {"object_id": target})
+                rest.change(f"{_ROOT}tag-association/id:{_quoted(key)}?~action=attach", {"object_id": target}, name)
             except (RestError, Refused) as error:
                 undone.append(f"tag {tag}: {error}")
         attached = rest.ask(f"{_ASSOCIATION}list-attached-tags", {"object_id": target}) or ()
@@ -122,7 +123,7 @@ def _found(rest: Rest, kind: str, ids: Iterable[str] | None, name: str) -> str |
 
 
 def _created(rest: Rest, kind: str, spec: Mapping[str, Any]) -> str:
-    return str(rest.change(f"{_ROOT}{kind}", {"create_spec": spec}))
+    return str(rest.change(f"{_ROOT}{kind}", {"create_spec": spec}, str(spec["name"])))
 
 
 def _quoted(key: str) -> str:

@@ -22,8 +22,8 @@ def config(**what: Any) -> Any:
     return vim.cluster.ConfigInfoEx(**what)
 
 
-def found(wanted: Metadata, present: Any = None, **members: Any) -> list[Change | Impossible]:
-    return changes(present or config(), APP, wanted, {key.replace("_", "-"): one for key, one in members.items()})
+def found(wanted: Metadata, present: Any = None, *members: Any) -> list[Change | Impossible]:
+    return changes(present or config(), APP, wanted, {rule.name: members for rule in wanted.rules})
 
 
 def specs(found: list[Change | Impossible]) -> list[Any]:
@@ -58,8 +58,8 @@ def host_group(name: str = "licensed-hosts") -> Any:
 
 def test_a_rule_is_made_of_those_who_are_there_once_that_is_two() -> None:
     assert "when the next one arrives" in why(found(rules(TOGETHER)))
-    assert "when the next one arrives" in why(found(rules(TOGETHER), uuid_app=APP)), "itself does not count twice"
-    (spec,) = change(found(rules(APART), uuid_web=WEB, uuid_app=APP)).rulesSpec
+    assert "when the next one arrives" in why(found(rules(TOGETHER), None, APP)), "itself does not count twice"
+    (spec,) = change(found(rules(APART), None, WEB, APP)).rulesSpec
     assert spec.operation == "add"
     assert isinstance(spec.info, vim.cluster.AntiAffinityRuleSpec)
     assert (spec.info.name, spec.info.enabled, spec.info.mandatory) == ("apart", False, False)
@@ -81,9 +81,9 @@ def test_a_rule_that_it_is_in_already_is_left_alone() -> None:
 
 def test_a_rule_of_that_name_and_another_kind_is_left_alone_and_told() -> None:
     present = vim.cluster.AntiAffinityRuleSpec(key=7, name="together", vm=[WEB, DB])
-    assert "another kind" in why(found(rules(TOGETHER), config(rule=[present]), uuid_web=WEB))
+    assert "another kind" in why(found(rules(TOGETHER), config(rule=[present]), WEB))
     bound = vim.cluster.VmHostRuleInfo(key=8, name="together", vmGroupName="x")
-    assert "another kind" in why(found(rules(TOGETHER), config(rule=[bound]), uuid_web=WEB))
+    assert "another kind" in why(found(rules(TOGETHER), config(rule=[bound]), WEB))
 
 
 def test_a_group_is_made_or_joined_and_one_of_hosts_is_told() -> None:
@@ -154,7 +154,7 @@ def test_all_of_it_fits_into_one_task_groups_first_and_nothing_is_ever_removed()
     wanted = Metadata(
         rules=frozenset({TOGETHER, LICENSED}), groups=frozenset({"oracle"}), overrides=Overrides("high", "", "manual")
     )
-    parts = [one for one in found(wanted, config(group=[host_group()]), uuid_db=DB) if isinstance(one, Change)]
+    parts = [one for one in found(wanted, config(group=[host_group()]), DB) if isinstance(one, Change)]
     spec: Any = joined(parts)
     assert [one.info.name for one in spec.groupSpec] == ["oracle"]
     assert [one.info.name for one in spec.rulesSpec] == ["licensed", "together"]
