@@ -9,8 +9,8 @@ from pyVmomi import vim
 
 from migration.errors import Blocked, Stale
 from migration.model import Concern, Severity
+from vsphere.hardware import devices
 from vsphere.inventory import Inventory
-from vsphere.machines import devices
 from vsphere.names import encoded
 from vsphere.snapshot import Record
 

@@ -15,7 +15,7 @@ from migration.errors import Stale, Unexpected
 from migration.model import HOME, Power, Vm
 from migration.sites import Progress
 from vsphere import cards, places, relocate, tasks, tls
-from vsphere.machines import devices
+from vsphere.hardware import devices
 from vsphere.site import EFFECT, READINGS, Site
 from vsphere.snapshot import Record
 

@@ -12,8 +12,8 @@ from migration.actions import Placed, Relocate
 from migration.errors import Blocked, MigrationError
 from migration.model import HOME, Concern, Power, Severity, Vm
 from migration.sites import Progress
+from vsphere.hardware import devices
 from vsphere.inventory import Inventory
-from vsphere.machines import devices
 from vsphere.site import Site
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pyVmomi import vim
 
 from migration.errors import Stale
+from migration.metadata import Tag
 from migration.model import Vm
 from migration.sites import Progress
 from migration.wanted import Identity
@@ -16,6 +17,7 @@ from vsphere import tasks
 from vsphere.inventory import Inventory
 from vsphere.session import session
 from vsphere.snapshot import Record
+from vsphere.standing import Inquiry
 from vsphere.tls import Endpoint
 from vsphere.watch import News, Watch
 
@@ -40,6 +42,7 @@ class Site:
         self.watch = Watch(self.session, news)
         self.session.name = self.watch.name
         self.stop = stop
+        self._inquiry = Inquiry(self.session)
         self._inventory: Inventory | None = None
 
     def inventory(self, what: str = "reading its inventory") -> Inventory:
@@ -49,9 +52,16 @@ class Site:
         """
         snapshot = self.watch.snapshot(self.pausing(what))
         kept = self._inventory
-        if kept is None or kept.snapshot.edition != snapshot.edition:
-            kept = self._inventory = Inventory(self.name, self.endpoint.vcenter, snapshot)
+        standing = self._inquiry.standing(snapshot)
+        if kept is None or kept.snapshot.edition != snapshot.edition or kept.standing is not standing:
+            kept = self._inventory = Inventory(self.name, self.endpoint.vcenter, snapshot, standing)
+        kept.snapshot = snapshot  # of one edition only the tasks differ
         return kept
+
+    def tagged(self, vm: str, tags: frozenset[Tag]) -> None:
+        """Say which tags the VM with this id has by now: no update of vCenter's tells."""
+        self._inquiry.tagged(vm, tags)
+        self.watch.news.spread()
 
     def pausing(self, what: str) -> Callable[[], None]:
         """Return a check that raises Paused once the run was asked to stop."""

@@ -12,9 +12,9 @@ import (
 
 // infrastructure installs storage, hosts, clusters and networks.
 var infrastructure = []func(*VC){
-	installPropertyCollector, installDefaults, installFolder, installDatacenter, installCluster, installHost,
+	installPropertyCollector, installCapability, installDefaults, installFolder, installDatacenter, installCluster, installHost,
 	installHostStorage, installHostDatastore, installDatastore, installHostNetwork, installVirtualNics, installDVS, installDVPortgroup,
-	installStoragePod, installEnvironmentBrowser, installVsan, installREST,
+	installStoragePod, installEnvironmentBrowser, installVsan, installResourcePool, installAuthorization, installTagging,
 }
 
 // infrastructureSeeders build the scenario's datacenters, clusters, hosts, pools, folders, networks and datastores.
