@@ -198,7 +198,7 @@ def choices(site: Mapping[str, Any]) -> list[str]:
         reasons = site.get("reasons", {}).get(method, {})
         because = "; ".join(reason + (f" ({n} of them)" if n < times else "") for reason, n in reasons.items())
         who = "auto chose" if reasons else "as asked,"
-        lines.append(f"{who} {method} {times} times" + (f": {because}" if because else ""))
+        lines.append(f"{who} {method} {times} time{'s' if times != 1 else ''}" + (f": {because}" if because else ""))
     return lines
 
 
