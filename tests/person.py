@@ -34,6 +34,10 @@ class Person:
         """Return the VM's managed object."""
         return self._find(vim.VirtualMachine, name)
 
+    def pool(self, name: str) -> Any:
+        """Return the resource pool's managed object; a name is as vSphere stores it."""
+        return self._find(vim.ResourcePool, name)
+
     def power_off(self, name: str) -> None:
         """Pull the plug."""
         WaitForTask(self.vm(name).PowerOffVM_Task())

@@ -8,17 +8,14 @@ from typing import Any, cast
 
 from pyVmomi import vim
 
-from migration.errors import Blocked, MigrationError, Stale
-from migration.model import Concern, Papers, Severity, Vm
+from migration.errors import MigrationError, Stale
+from migration.model import Papers, Vm
 from migration.sites import Progress
-from vsphere.inventory import Inventory
-from vsphere.machines import PAPERS, devices
-from vsphere.names import encoded
+from vsphere import cards
+from vsphere.machines import PAPERS
 from vsphere.properties import FIELDS
 from vsphere.site import Site
-from vsphere.snapshot import Record
 
-_ETHERNET = vim.vm.device.VirtualEthernetCard
 _VIRTUAL_MACHINE: type[Any] = vim.VirtualMachine
 
 
@@ -42,14 +39,9 @@ def reconnect(site: Site, vm: Vm, networks: Mapping[int, str], progress: Progres
     Raises: Blocked where the site has no such network; Stale where a card is gone.
     """
     record = site.identified(vm)
-    cards = {int(card.key): card for card in devices(record, _ETHERNET)}
-    if missing := sorted(set(networks) - set(cards)):
-        raise Stale(f"{vm.name}: it no longer has the network cards {missing}")
     inventory = site.inventory()
-    changes = [
-        vim.vm.device.VirtualDeviceSpec(operation="edit", device=_on(cards[key], _backing(inventory, record, vm, name)))
-        for key, name in networks.items()
-    ]
+    host = inventory.snapshot.record(record.target("runtime.host"))
+    changes = cards.edits(vm.name, record, networks, inventory, host, inventory.datacenter_of(record))
     spec = vim.vm.ConfigSpec(deviceChange=changes)
     ref = cast("vim.VirtualMachine", record.ref)
     what = "connect to " + ", ".join(sorted(set(networks.values())))
@@ -60,48 +52,6 @@ def reconnect(site: Site, vm: Vm, networks: Mapping[int, str], progress: Progres
         return all(found.get(key) == name for key, name in networks.items())
 
     site.settle(ref, lambda: _shows(site, vm, shown))
-
-
-def _on(card: Any, backing: Any) -> Any:
-    """Return the same card on another backing; the one in the snapshot is not touched."""
-    return type(card)(
-        key=card.key,
-        backing=backing,
-        connectable=card.connectable,
-        controllerKey=card.controllerKey,
-        unitNumber=card.unitNumber,
-        addressType=card.addressType,
-        macAddress=card.macAddress,
-        wakeOnLanEnabled=card.wakeOnLanEnabled,
-    )
-
-
-def _backing(inventory: Inventory, record: Record, vm: Vm, name: str) -> Any:
-    """Return the backing for a network by name: one that the VM's host reaches, else one of its datacenter."""
-    host = inventory.snapshot.record(record.target("runtime.host"))
-    reached = host.targets("network") if host else ()
-    found = [one for one in reached if inventory.network_names.get(one) == name]
-    other = inventory.named(vim.Network, name, inventory.datacenter_of(record))
-    network = inventory.snapshot.record(found[0]) if found else other
-    if network is None:
-        raise Blocked(
-            (
-                Concern(
-                    "network.missing",
-                    Severity.BLOCKS,
-                    vm.name,
-                    f"{inventory.site} has no network {name!r} to connect it to",
-                    "create the network there, or correct esxodus:networkMap",
-                ),
-            )
-        )
-    if not isinstance(network.ref, vim.dvs.DistributedVirtualPortgroup):
-        return _ETHERNET.NetworkBackingInfo(deviceName=encoded(name), network=network.ref)
-    switch = inventory.snapshot.record(network.target("config.distributedVirtualSwitch"))
-    if switch is None:
-        raise Stale(f"{vm.name}: the switch of port group {name!r} is no longer there")
-    port = vim.dvs.PortConnection(switchUuid=switch.get("uuid"), portgroupKey=network.get("key"))
-    return _ETHERNET.DistributedVirtualPortBackingInfo(port=port)
 
 
 def set_attributes(site: Site, vm: Vm, attributes: Mapping[str, str]) -> None:

@@ -14,24 +14,11 @@ from pyVmomi import vim
 from migration.errors import Blocked, SettingsError, Unexpected
 from migration.model import Concern, Severity
 from vsphere import faults
+from vsphere.evc_modes import Mode, modes
 from vsphere.names import decoded
 from vsphere.reading import collect
 from vsphere.site import Site
 from vsphere.snapshot import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """An EVC mode that the vCenter knows."""
-
-    key: str
-    vendor: str
-    tier: int
-    track: frozenset[str]
-
-    def covers(self, other: Mode) -> bool:
-        """Say whether a CPU of this mode can run a VM of the other one (govmomi, types.EVCMode)."""
-        return other.track <= self.track and self.tier >= other.tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +56,7 @@ def read(site: Site, cluster: str) -> Evc:
         if host.target("parent") == found.moref
     }
     state = _state(site, found, doing)
-    modes = tuple(
-        Mode(str(mode.key), str(mode.vendor), int(mode.vendorTier), frozenset(mode.track or ()))
-        for mode in state.supportedEVCMode or ()
-    )
-    return Evc(cluster, str(state.currentEVCModeKey or ""), hosts, modes)
+    return Evc(cluster, str(state.currentEVCModeKey or ""), hosts, modes(state.supportedEVCMode or ()))
 
 
 def wanted(evc: Evc, setting: str) -> str:

@@ -1,17 +1,14 @@
 """Where a vSphere fault, or a broken connection, becomes one of our errors. Nowhere else.
 
-The table says for each fault by name what kind of error it is and what the operator can do. A fault that is not in it is looked
-up by the faults that it extends; one that is wholly unknown becomes `Unexpected` and keeps its name.
+vsphere.meanings says for each fault by name what kind of error it is and what the operator can do. A fault that is not there is
+looked up by the faults that it extends; one that is wholly unknown becomes `Unexpected` and keeps its name.
 """
 
 from __future__ import annotations
 
-import enum
 import http.client
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 from xml.parsers.expat import ExpatError
 
@@ -28,6 +25,7 @@ from migration.errors import (
     Unreachable,
 )
 from migration.model import Concern, Power, Severity
+from vsphere.meanings import AT_THE_OTHER, MEANINGS, Kind, Meaning
 from vsphere.tls import Endpoint, unreachable
 
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError)
@@ -37,110 +35,13 @@ TRANSPORT: Final = (OSError, http.client.HTTPException, ExpatError, vmodl.Method
 """What a call through pyVmomi can raise; `translated` understands it."""
 
 
-class _Kind(enum.Enum):
-    BLOCKED = enum.auto()
-    BUSY = enum.auto()
-    STALE = enum.auto()
-    SESSION_LOST = enum.auto()
-    UNREACHABLE = enum.auto()
-    REFUSED = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class _Meaning:
-    kind: _Kind
-    remedy: str
-
-
-def _blocked(remedy: str) -> _Meaning:
-    return _Meaning(_Kind.BLOCKED, remedy)
-
-
-_BUSY: Final = _Meaning(_Kind.BUSY, "it is tried again")
-_STALE: Final = _Meaning(_Kind.STALE, "it is observed again")
-_SESSION_LOST: Final = _Meaning(_Kind.SESSION_LOST, "it logs in again")
-_UNREACHABLE: Final = _Meaning(_Kind.UNREACHABLE, "see why it does not answer")
-_HOST = "see the host's events in vCenter, or put it into maintenance mode so that another one is chosen"
-_FILE = "see whether the datastore is mounted and whether another host or a backup proxy holds the file, then run again"
-
-MEANINGS: Final[Mapping[str, _Meaning]] = MappingProxyType(
-    {
-        # another operation, or a state that passes
-        "TaskInProgress": _BUSY,
-        "ConcurrentAccess": _BUSY,
-        "ResourceInUse": _BUSY,
-        "VAppTaskInProgress": _BUSY,
-        "Timedout": _BUSY,
-        "RequestCanceled": _Meaning(_Kind.BUSY, "somebody cancelled the task; it is tried again"),
-        # what was acted on is gone, or is no longer as observed
-        "ManagedObjectNotFound": _STALE,
-        "NotFound": _STALE,
-        "AlreadyExists": _STALE,
-        "InvalidPowerState": _STALE,
-        "InvalidCollectorVersion": _STALE,
-        # session and connection
-        "NotAuthenticated": _SESSION_LOST,
-        "HostNotReachable": _UNREACHABLE,
-        "HostCommunication": _Meaning(
-            _Kind.UNREACHABLE, "vCenter has no connection to the host; see why it does not answer"
-        ),
-        "HostNotConnected": _blocked(
-            "reconnect the host in vCenter, or put it into maintenance mode so that another one is chosen"
-        ),
-        # credentials and permission
-        "InvalidLogin": _Meaning(_Kind.REFUSED, "correct the user name or the password"),
-        "InvalidLocale": _Meaning(_Kind.REFUSED, "correct the locale"),
-        "NoPermission": _Meaning(_Kind.REFUSED, "give the user the privilege there, then run again"),
-        "RestrictedVersion": _Meaning(_Kind.REFUSED, "see whether the licence has expired or forbids the API"),
-        # names and places
-        "DuplicateName": _blocked("rename or move the object that already bears the name, then run again"),
-        "InvalidName": _blocked("rename it: vCenter does not accept the name"),
-        "InvalidFolder": _blocked("see whether the folder may hold virtual machines"),
-        "InvalidDatastore": _blocked("see whether the datastore is mounted on the host"),
-        "InvalidDatastorePath": _blocked("see whether the file is where its datastore shows it"),
-        "InvalidState": _blocked("bring it into a state that allows this, then run again"),
-        # room
-        "NoDiskSpace": _blocked("free space on the datastore or name another one, then run again"),
-        "InsufficientResourcesFault": _blocked(
-            "free resources on the hosts, or lower the VM's reservation, then run again"
-        ),
-        "InsufficientFailoverResourcesFault": _blocked(
-            "HA admission control refuses: add a host or relax the policy, then run again"
-        ),
-        # files
-        "FileLocked": _blocked(
-            "another host or a backup proxy holds the file: power it off there or release it, then run again"
-        ),
-        "FileNotFound": _blocked("see whether the file is where its datastore shows it"),
-        "FileAlreadyExists": _blocked("see which VM the file belongs to; nothing here overwrites it"),
-        "FileFault": _blocked(_FILE),
-        "CannotAccessFile": _blocked(_FILE),
-        "CannotAccessVmDisk": _blocked(_FILE),
-        "CannotAccessVmConfig": _blocked(_FILE),
-        "CannotAccessNetwork": _blocked("give the host that network, or correct esxodus:networkMap"),
-        "CannotAccessVmDevice": _blocked("disconnect the device from the VM, then run again"),
-        # guest
-        "ToolsUnavailable": _blocked("start or install VMware Tools in the guest, or shut it down by hand"),
-        "QuestionPending": _blocked("answer the VM's question in vCenter, then run again"),
-        # configuration, compatibility
-        "VmConfigFault": _blocked("correct the VM's settings in vCenter, then run again"),
-        "InvalidVmConfig": _blocked("correct the VM's settings in vCenter, then run again"),
-        "MigrationFault": _blocked("correct what vCenter names, then run again"),
-        "SnapshotFault": _blocked("correct or remove the VM's snapshots, then run again"),
-        "EVCConfigFault": _blocked("choose a mode that every host of the cluster supports"),
-        "HostConfigFault": _blocked(_HOST),
-        "HostConnectFault": _blocked(_HOST),
-        "SSLVerifyFault": _Meaning(_Kind.REFUSED, "correct the thumbprint"),
-        "DvsFault": _blocked("correct the distributed switch, then run again"),
-        "NotSupported": _blocked("vCenter does not offer this for this object in its present state or version"),
-    }
-)
-
-
-def translated(error: BaseException, endpoint: Endpoint, doing: str, subject: str = "") -> MigrationError:
+def translated(
+    error: BaseException, endpoint: Endpoint, doing: str, subject: str = "", other: Endpoint | None = None
+) -> MigrationError:
     """Return the error of ours for what came out of a call.
 
-    `doing` says what was tried ("power on app01"), `subject` is the VM or thing, for concerns.
+    `doing` says what was tried ("power on app01"), `subject` is the VM or thing, for concerns. `other` is the vCenter, if any,
+    that `endpoint` was to log in to for it.
     """
     if isinstance(error, MigrationError):
         return error
@@ -149,26 +50,32 @@ def translated(error: BaseException, endpoint: Endpoint, doing: str, subject: st
     if not isinstance(error, vmodl.MethodFault):
         broken = unreachable(endpoint, error)
         return Unreachable(f"{doing}: {broken}")
-    meaning = _meaning(error)
+    elsewhere = _meaning(error, AT_THE_OTHER) if other else None
+    meaning = elsewhere or _meaning(error, MEANINGS)
     name = fault_name(error)
     why = reasons(error)
     if meaning is None:
         return Unexpected(f"{doing}: {endpoint} answered with {name}: {why}")
     sentence = f"{doing} failed at {endpoint}: {why} ({name})"
+    if elsewhere:
+        assert other is not None  # noqa: S101 - else nothing was looked up
+        sentence = f"{doing} failed at {endpoint}, which was to log in to {other} as {other.username}: {why} ({name})"
     match meaning.kind:
-        case _Kind.BLOCKED:
+        case Kind.BLOCKED:
             where = subject or endpoint.name
             sentence = sentence.removeprefix(f"{where}: ")  # the concern names it itself
             return Blocked((Concern(f"fault.{_kebab(name)}", Severity.BLOCKS, where, sentence, meaning.remedy),))
-        case _Kind.BUSY:
+        case Kind.BUSY:
             return Busy(f"{sentence}; {meaning.remedy}")
-        case _Kind.STALE:
+        case Kind.STALE:
             return Stale(f"{sentence}; {meaning.remedy}")
-        case _Kind.SESSION_LOST:
+        case Kind.SESSION_LOST:
             return SessionLost(f"{sentence}; {meaning.remedy}")
-        case _Kind.UNREACHABLE:
+        case Kind.UNREACHABLE:
             return Unreachable(f"{sentence}; {meaning.remedy}")
-        case _Kind.REFUSED:
+        case Kind.REFUSED if elsewhere:
+            return Refused(f"{sentence}; {meaning.remedy}")
+        case Kind.REFUSED:
             return Refused(
                 f"{doing} refused by {endpoint} to user {endpoint.username}: {why} ({name}); {meaning.remedy}"
             )
@@ -219,6 +126,10 @@ def _details(fault: vmodl.MethodFault) -> Iterator[str]:
             yield "the privilege " + ", ".join(sorted({one for one in wanted if one})) + " is missing"
         case vim.fault.InvalidPowerState():
             yield f"it is {fault.existingState}"
+        case vim.fault.SSLVerifyFault():
+            yield f"the certificate there has the thumbprint {_text(fault, 'thumbprint')}"
+        case vim.fault.CannotAccessVmDevice() | vim.fault.CannotUseNetwork():
+            yield f"{_text(fault, 'device')} with {_text(fault, 'backing')}"
         case vim.fault.DuplicateName():
             yield f"the name {fault.name!r} exists already"
         case vim.fault.AlreadyExists():
@@ -244,9 +155,9 @@ def _text(holder: object, field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _meaning(fault: vmodl.MethodFault) -> _Meaning | None:
+def _meaning(fault: vmodl.MethodFault, among: Mapping[str, Meaning]) -> Meaning | None:
     names = (cls.__name__.rpartition(".")[2] for cls in type(fault).__mro__)
-    return next((MEANINGS[name] for name in names if name in MEANINGS), None)
+    return next((among[name] for name in names if name in among), None)
 
 
 def _kebab(name: str) -> str:

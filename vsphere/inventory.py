@@ -5,38 +5,42 @@ An `Inventory` stands for one edition of a snapshot; what is derived is derived 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 from pyVmomi import vim
 
-from migration.model import File, InFlight, Power, Vm
-from migration.observation import Host, SiteView, Volume
+from migration.metadata import Pool
+from migration.model import File, InFlight, Vm
+from migration.observation import SiteView
 from migration.wanted import Identity
-from vsphere.machines import GIB, Place, Surroundings, instance_uuid, machine, vmx_path
+from vsphere.compute import clusters, hardware, hosts
+from vsphere.machines import instance_uuid, machine, vmx_path
+from vsphere.metadata_seen import MetadataSeen, allocation
 from vsphere.names import decoded, mounted_path, segment, split_path
+from vsphere.neighbours import Neighbours
 from vsphere.session import moref
 from vsphere.snapshot import Record, Snapshot
+from vsphere.standing import Standing
+from vsphere.surroundings import NOWHERE, Place, Surroundings
+from vsphere.volumes import volume_id, volumes
 
+_UNASKED: Final = Standing()
 _UPLINKS: Final = "SYSTEM/DVS.UPLINKPG"
 """The tag of the port group that a distributed switch keeps for its uplinks: nothing a VM could be on."""
-
-_HARDWARE: Final = (
-    ((8, 0, 2), 21), ((8, 0, 0), 20), ((7, 0, 2), 19), ((7, 0, 1), 18), ((7, 0, 0), 17),
-    ((6, 7, 0), 14), ((6, 5, 0), 13), ((6, 0, 0), 11), ((5, 5, 0), 10), ((5, 1, 0), 9), ((5, 0, 0), 8),
-)  # fmt: skip
-"""Highest virtual hardware by ESXi version, newest first (vsphere-facts: govmomi esxi_version.go)."""
 
 
 class Inventory:
     """One site's objects by name, by identity and by place."""
 
-    def __init__(self, site: str, vcenter: str, snapshot: Snapshot) -> None:
-        """Take the snapshot; nothing is derived before it is asked for."""
+    def __init__(self, site: str, vcenter: str, snapshot: Snapshot, standing: Standing = _UNASKED) -> None:
+        """Take the snapshot, and what is asked once per session; nothing is derived before it is asked for."""
         self.site = site
         self.vcenter = vcenter
         self.snapshot = snapshot
+        self.standing = standing
 
     # --- VMs ----------------------------------------------------------------------------------------------------------
 
@@ -60,18 +64,42 @@ class Inventory:
             return self._by_uuid.get(who.instance_uuid.lower(), [])
         return self._by_name.get(who.name, [])
 
-    def vm(self, record: Record, in_flight: InFlight | None = None) -> Vm:
-        """Return the VM that this record is about."""
-        datastores = record.targets("datastore")
-        around = Surroundings(
-            site=self.site,
+    def vm(self, record: Record, in_flight: InFlight | None = None, among: Iterable[Inventory] = ()) -> Vm:
+        """Return the VM that this record is about; `among` are the inventories of all sites, where others may share with it."""
+        uuid = instance_uuid(record).lower()
+        every = [inventory.neighbours for inventory in (tuple(among) or (self,))]
+        around = replace(
+            self._around(record),
             place=self._place(record),
+            in_flight=in_flight,
+            busy=task_on(self.snapshot, record.moref) is not None,
+            others=lambda file: any(one.has(file, uuid) for one in every),
+            metadata=self._metadata.of(record),
+        )
+        return machine(record, around)
+
+    def _around(self, record: Record) -> Surroundings:
+        datastores = record.targets("datastore")
+        return Surroundings(
+            site=self.site,
+            place=NOWHERE,
             volume=lambda ref, name: self._volume_of(ref, name, datastores),
             network=lambda ref: self.network_names.get(ref, ""),
             fields=self.snapshot.fields,
-            in_flight=in_flight,
+            in_flight=None,
         )
-        return machine(record, around)
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Who bears which MAC address, BIOS UUID and disk."""
+        found = Neighbours(self.site)
+        for record in self.snapshot.of(vim.VirtualMachine):
+            found.add(record, self._around(record))
+        return found
+
+    @cached_property
+    def _metadata(self) -> MetadataSeen:
+        return MetadataSeen(self.snapshot, self.standing.roles, self.standing.tags or {})
 
     @cached_property
     def registered(self) -> frozenset[File]:
@@ -103,7 +131,18 @@ class Inventory:
             folder=self.path(record.target("parent"), vim.Folder),
             pool=self.path(pool.moref, vim.ResourcePool) if pool else "",
             host=decoded(str(host.get("name", ""))) if host else "",
+            pools=tuple(self._pools(pool.moref)) if pool else (),
         )
+
+    def _pools(self, ref: str) -> Iterator[Pool]:
+        """Yield the pool and those around it below the cluster's root, outermost first."""
+        chain = [record for record in self.chain(ref) if isinstance(record.ref, vim.ResourcePool)]
+        for record in reversed(chain[:-1]):
+            yield Pool(
+                self.path(record.moref, vim.ResourcePool),
+                allocation(record.get("config.cpuAllocation")),
+                allocation(record.get("config.memoryAllocation")),
+            )
 
     # --- the tree -----------------------------------------------------------------------------------------------------
 
@@ -180,60 +219,41 @@ class Inventory:
     @cached_property
     def view(self) -> SiteView:
         """What the site offers to a VM."""
-        hosts = tuple(self._host(record) for record in self.snapshot.of(vim.HostSystem))
-        hardware = [_hardware(record) for record in self.snapshot.of(vim.HostSystem)]
         return SiteView(
             name=self.site,
             vcenter=self.vcenter,
-            hosts=tuple(sorted(hosts, key=lambda host: host.name)),
-            volumes=tuple(self._volumes()),
-            networks=frozenset(
-                self.network_names[record.moref] for record in self.snapshot.of(vim.Network) if not _uplinks(record)
-            ),
-            hardware=min(hardware, default=0),
+            hosts=tuple(sorted(hosts(self), key=lambda host: host.name)),
+            volumes=tuple(volumes(self)),
+            networks=frozenset(self._usable(self.snapshot.of(vim.Network))),
+            hardware=hardware(tuple(self.snapshot.of(vim.HostSystem))),
+            version=self.standing.version,
+            build=self.standing.build,
+            clusters=tuple(sorted(clusters(self), key=lambda cluster: cluster.name)),
+            distributed=dict(self._distributed()),
+            roles=frozenset(self.standing.roles.values()),
+            skew=self.standing.skew,
+            lacking=self.standing.lacking,
+            tagging=self.standing.tags is not None,
         )
 
-    def _volumes(self) -> Iterator[Volume]:
-        for record in self.snapshot.of(vim.Datastore):
-            if record.get("summary.accessible", False):
-                yield Volume(
-                    id=self.volume_ids[record.moref],
-                    name=decoded(str(record.get("name", ""))),
-                    free=record.get("summary.freeSpace", 0) / GIB,
-                    capacity=record.get("summary.capacity", 0) / GIB,
-                )
+    def networks_of(self, host: Record) -> frozenset[str]:
+        """Return the names of the networks that a VM on the host can reach."""
+        records = (self.snapshot.record(ref) for ref in host.targets("network"))
+        return frozenset(self._usable(record for record in records if record))
+
+    def _usable(self, networks: Iterable[Record]) -> Iterator[str]:
+        return (self.network_names[record.moref] for record in networks if not _uplinks(record))
+
+    def _distributed(self) -> Iterator[tuple[str, str]]:
+        """Yield each distributed port group by name, with the version of its switch, "" where that is not known."""
+        for record in self.snapshot.of(vim.dvs.DistributedVirtualPortgroup):
+            if not _uplinks(record):
+                switch = self.snapshot.record(record.target("config.distributedVirtualSwitch"))
+                version = switch.get("summary.productInfo.version") if switch else None
+                yield self.network_names[record.moref], str(version or "")
 
     @cached_property
-    def _load(self) -> dict[str, tuple[int, float]]:
-        """VMs and GiB of running VMs' memory, by host id."""
-        load: dict[str, tuple[int, float]] = {}
-        for record in self.snapshot.of(vim.VirtualMachine):
-            host = record.target("runtime.host")
-            vms, memory = load.get(host, (0, 0.0))
-            running = str(record.get("runtime.powerState", "")) == Power.ON
-            load[host] = (
-                vms + 1,
-                memory + (record.get("config.hardware.memoryMB", 0) / 1024 if running else 0),
-            )
-        return load
-
-    def _host(self, record: Record) -> Host:
-        vms, used = self._load.get(record.moref, (0, 0.0))
-        connected = str(record.get("runtime.connectionState", "")) == "connected"
-        networks = (self.snapshot.record(ref) for ref in record.targets("network"))
-        return Host(
-            name=decoded(str(record.get("name", ""))),
-            cluster=self.name(record.target("parent")),
-            usable=connected and not record.get("runtime.inMaintenanceMode", False),
-            vms=vms,
-            # What the running VMs may come to use, not what they use now: steady, and on the safe side.
-            free_memory=max(0.0, record.get("summary.hardware.memorySize", 0) / GIB - used),
-            networks=frozenset(self.network_names[one.moref] for one in networks if one and not _uplinks(one)),
-            volumes=frozenset(self._mounted.get(record.moref, ())),
-        )
-
-    @cached_property
-    def _mounted(self) -> dict[str, set[str]]:
+    def mounted(self) -> dict[str, set[str]]:
         """The volumes that each host has mounted and can access, by host id."""
         mounted: dict[str, set[str]] = {}
         for record in self.snapshot.of(vim.Datastore):
@@ -244,34 +264,24 @@ class Inventory:
         return mounted
 
 
-def in_flight(snapshot: Snapshot, vm: str, followed: set[str]) -> InFlight | None:
+def in_flight(snapshot: Snapshot, vm: str, followed: Collection[str]) -> InFlight | None:
     """Return the task that vCenter has queued or running on the VM with this id, other than those that we follow."""
+    record = task_on(snapshot, vm, followed)
+    if record is None:
+        return None
+    progress = record.get("info.progress")
+    name = str(record.get("info.descriptionId", "")) or "a task"
+    return InFlight(str(record.get("info.key", record.moref)), name, int(progress) if progress is not None else None)
+
+
+def task_on(snapshot: Snapshot, vm: str, but: Collection[str] = ()) -> Record | None:
+    """Return a task that is queued or running on the VM with this id, leaving out those with the ids in `but`."""
     for key, record in snapshot.tasks.items():
         state = str(record.get("info.state", ""))
-        if state in ("queued", "running") and record.target("info.entity") == vm and key not in followed:
-            progress = record.get("info.progress")
-            name = str(record.get("info.descriptionId", "")) or "a task"
-            return InFlight(str(record.get("info.key", key)), name, int(progress) if progress is not None else None)
+        if state in ("queued", "running") and record.target("info.entity") == vm and key not in but:
+            return record
     return None
-
-
-def volume_id(site: str, datastore: Record) -> str:
-    """Return what identifies the volume behind a datastore at every site; a datastore's name does not."""
-    info = datastore.get("info")
-    match info:
-        case vim.host.VmfsDatastoreInfo() if info.vmfs and info.vmfs.uuid:
-            return f"vmfs:{info.vmfs.uuid}"
-        case vim.host.NasDatastoreInfo() if info.nas:
-            return f"nfs:{info.nas.remoteHost}:{info.nas.remotePath}"
-        case _:
-            return f"{site}:{datastore.moref}"
 
 
 def _uplinks(network: Record) -> bool:
     return any(tag.key == _UPLINKS for tag in network.get("tag", ()))
-
-
-def _hardware(host: Record) -> int:
-    product = host.get("summary.config.product")
-    parts = [int(part) for part in str(getattr(product, "version", "")).split(".") if part.isdigit()]
-    return next((hardware for version, hardware in _HARDWARE if tuple(parts) >= version), 0)

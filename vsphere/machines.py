@@ -2,60 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from pyVmomi import vim
-
-from migration.model import Disk, File, InFlight, Nic, Papers, Power, Question, Tools, Vm
-from vsphere.names import decoded, split_path
-from vsphere.session import moref
+from migration.model import Papers, Power, Question, Tools, Vm
+from vsphere.hardware import bound, disks, nics
+from vsphere.names import decoded
 from vsphere.snapshot import Record
+from vsphere.surroundings import Surroundings
 
-GIB: Final = 1 << 30
 PAPERS: Final = "esxodus.papers"
 """The key in a VM's extra config, hence in its .vmx, that its papers are under."""
 
-_RDM: Final[Mapping[str, Literal["physical", "virtual"]]] = {
-    "physicalMode": "physical",
-    "virtualMode": "virtual",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a VM is in its site's inventory."""
-
-    datacenter: str
-    cluster: str
-    folder: str
-    pool: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What of its site a VM's own properties only refer to."""
-
-    site: str
-    place: Place
-    volume: Callable[[str, str], str]
-    """From (datastore id or "", datastore name) to the volume's id."""
-    network: Callable[[str], str]
-    """From a network's id, or a distributed port group's "switch UUID/key", to its name; "" where it is not of this site."""
-    fields: Mapping[int, str]
-    in_flight: InFlight | None
+_LOCKS: Final = ("RelocateVM_Task", "MigrateVM_Task")
+"""What a backup product disables while it reads a VM's disks (VDDK, VixDiskLib_PrepareForAccess: RelocateVM_Task)."""
 
 
 def machine(record: Record, around: Surroundings) -> Vm:
     """Return the VM. Of one that its vCenter cannot read, such as an inaccessible one, little more than the name is known."""
+    tree = getattr(record.get("snapshot"), "rootSnapshotList", None) or ()
     return Vm(
         site=around.site,
         name=decoded(str(record.get("name", ""))),
         instance_uuid=instance_uuid(record),
         bios_uuid=str(record.get("config.uuid", "")),
-        vmx=_file(vmx_path(record), "", around),
+        vmx=around.file(vmx_path(record)),
         power=Power(str(record.get("runtime.powerState", Power.OFF))),
         datacenter=around.place.datacenter,
         cluster=around.place.cluster,
@@ -63,20 +35,36 @@ def machine(record: Record, around: Surroundings) -> Vm:
         pool=around.place.pool,
         host=around.place.host,
         template=bool(record.get("config.template", False)),
-        disks=_disks(record, around),
-        nics=tuple(_nic(card, around) for card in devices(record, vim.vm.device.VirtualEthernetCard)),
+        disks=disks(record, around),
+        nics=nics(record, around),
         notes=str(record.get("config.annotation", "")),
         attributes=_attributes(record, around.fields),
         papers=papers(record),
         hardware=_hardware(str(record.get("config.version", ""))),
         memory=record.get("config.hardware.memoryMB", 0) / 1024,
-        snapshots=_count(getattr(record.get("snapshot"), "rootSnapshotList", None) or ()),
+        snapshots=_count(tree),
         tools=_tools(record),
         question=_question(record.get("runtime.question")),
         in_flight=around.in_flight,
         vapp=record.get("parentVApp") is not None,
-        reachable=str(record.get("runtime.connectionState", "connected")) == "connected"
-        and record.get("config.files.vmPathName") is not None,
+        evc=str(record.get("runtime.minRequiredEVCModeKey", "")),
+        cpus=int(record.get("config.hardware.numCPU", 0)),
+        cpu_reservation=_reservation(record, "config.cpuAllocation"),
+        memory_reservation=_reservation(record, "config.memoryAllocation") / 1024,
+        depth=_depth(tree),
+        addresses=_addresses(record),
+        devices=bound(record, around),
+        pinned=", ".join(_pins(record)),
+        latency_sensitive=str(getattr(record.get("config.latencySensitivity"), "level", "")) == "high",
+        fault_tolerant=_fault_tolerant(record),
+        encrypted=record.get("config.keyId") is not None,
+        tools_installer=bool(record.get("runtime.toolsInstallerMounted", False)),
+        consolidation=bool(record.get("runtime.consolidationNeeded", False)),
+        change_tracking=bool(record.get("config.changeTrackingEnabled", False)),
+        locked=_locked(record, around.busy),
+        metadata=around.metadata,
+        pools=around.place.pools,
+        reachable=_reachable(record),
     )
 
 
@@ -90,96 +78,11 @@ def vmx_path(record: Record) -> str:
     return str(record.get("config.files.vmPathName") or record.get("summary.config.vmPathName", ""))
 
 
-def devices(record: Record, kind: type[Any]) -> list[Any]:
-    """Return the VM's virtual devices of one kind."""
-    return [device for device in record.get("config.hardware.device", ()) if isinstance(device, kind)]
-
-
 def papers(record: Record) -> Papers | None:
     """Return the papers that the VM carries."""
     options = record.get("config.extraConfig", ())
     text = next((option.value for option in options if option.key == PAPERS), "")
     return Papers.loads(str(text)) if text else None
-
-
-def _file(path: str, datastore: str, around: Surroundings) -> File:
-    try:
-        name, inside = split_path(path)
-    except ValueError:
-        return File("", path)
-    return File(around.volume(datastore, name), inside)
-
-
-def _disks(record: Record, around: Surroundings) -> tuple[Disk, ...]:
-    sizes = {int(file.key): int(file.size) for file in record.get("layoutEx.file", ())}
-    written = {
-        int(layout.key): sum(sizes.get(int(key), 0) for unit in layout.chain or () for key in unit.fileKey or ())
-        for layout in record.get("layoutEx.disk", ())
-    }
-    buses = devices(record, vim.vm.device.VirtualSCSIController)
-    sharing = {int(bus.key) for bus in buses if str(bus.sharedBus) != "noSharing"}
-    return tuple(_disk(disk, written, sharing, around) for disk in devices(record, vim.vm.device.VirtualDisk))
-
-
-def _disk(disk: Any, written: Mapping[int, int], sharing: set[int], around: Surroundings) -> Disk:
-    backing = disk.backing
-    datastore = getattr(backing, "datastore", None)
-    return Disk(
-        key=int(disk.key),
-        label=_label(disk),
-        file=_file(str(getattr(backing, "fileName", "")), moref(datastore) if datastore else "", around),
-        capacity=(disk.capacityInBytes or disk.capacityInKB * 1024) / GIB,
-        written=written.get(int(disk.key), 0) / GIB,
-        mode=str(getattr(backing, "diskMode", None) or "persistent"),
-        rdm=_RDM.get(str(getattr(backing, "compatibilityMode", "")), ""),
-        below=frozenset(_below(backing, around)),
-        sharing=_sharing(backing, disk.controllerKey in sharing),
-    )
-
-
-def _sharing(backing: Any, bus: bool) -> Literal["", "multiWriter", "bus"]:
-    if str(getattr(backing, "sharing", None)) == "sharingMultiWriter":
-        return "multiWriter"
-    return "bus" if bus else ""
-
-
-def _below(backing: Any, around: Surroundings) -> Iterator[str]:
-    """Yield the volume of each layer under the running one."""
-    while backing := getattr(backing, "parent", None):
-        datastore = getattr(backing, "datastore", None)
-        yield _file(str(backing.fileName or ""), moref(datastore) if datastore else "", around).volume
-
-
-def _nic(card: Any, around: Surroundings) -> Nic:
-    connectable = card.connectable
-    return Nic(
-        key=int(card.key),
-        label=_label(card),
-        mac=str(card.macAddress or "").lower(),
-        network=_network(card.backing, around),
-        connected=bool(connectable.startConnected) if connectable else True,
-    )
-
-
-def _network(backing: Any, around: Surroundings) -> str:
-    match backing:
-        case vim.vm.device.VirtualEthernetCard.DistributedVirtualPortBackingInfo():
-            key = f"{backing.port.switchUuid}/{backing.port.portgroupKey}"
-            return (
-                around.network(key) or f"unknown port group {key}"
-            )  # never "": it is on a network, if not of this site
-        case vim.vm.device.VirtualEthernetCard.OpaqueNetworkBackingInfo():
-            return str(backing.opaqueNetworkId)
-        case vim.vm.device.VirtualEthernetCard.NetworkBackingInfo():
-            # After a move the reference is unset and only the name that the old site used is left.
-            known = around.network(moref(backing.network)) if backing.network else ""
-            return known or decoded(str(backing.deviceName or ""))
-        case _:
-            return ""
-
-
-def _label(device: Any) -> str:
-    return str(device.deviceInfo.label) if device.deviceInfo else f"device {device.key}"
 
 
 def _attributes(record: Record, fields: Mapping[int, str]) -> dict[str, str]:
@@ -199,6 +102,81 @@ def _hardware(version: str) -> int:
 
 def _count(tree: Any) -> int:
     return sum(1 + _count(node.childSnapshotList or ()) for node in tree)
+
+
+def _depth(tree: Any) -> int:
+    """Return the number of snapshots on the longest branch."""
+    return max((1 + _depth(node.childSnapshotList or ()) for node in tree), default=0)
+
+
+def _reservation(record: Record, path: str) -> float:
+    """Return what is reserved for the VM: MHz or MB."""
+    return float(getattr(record.get(path), "reservation", None) or 0)
+
+
+def _addresses(record: Record) -> tuple[str, ...]:
+    """Return the guest's addresses that will be the same after a reboot, in a steady order."""
+    # Interfaces that belong to no card of the VM (-1), such as those of containers, come and go.
+    found = [one for card in record.get("guest.net", ()) if card.deviceConfigId != -1 for one in _of_card(card)]
+    texts = found or [str(record.get("guest.ipAddress") or "")]
+    parsed = {address for text in texts if (address := _address(text)) is not None}
+    return tuple(str(one) for one in sorted(parsed, key=lambda one: (one.version, int(one))))
+
+
+def _of_card(card: Any) -> Iterator[str]:
+    if card.ipConfig is None:
+        yield from (str(one) for one in card.ipAddress or ())
+        return
+    for one in card.ipConfig.ipAddress or ():
+        if one.origin != "random":  # a temporary IPv6 address
+            yield str(one.ipAddress)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return None if address.is_link_local or address.is_loopback or address.is_unspecified else address
+
+
+def _pins(record: Record) -> Iterator[str]:
+    """Yield what binds the VM to processors or memory nodes."""
+    for path, name in (("config.cpuAffinity", "CPU affinity"), ("config.memoryAffinity", "memory affinity")):
+        if getattr(record.get(path), "affinitySet", None):
+            yield name
+    options = record.get("config.extraConfig", ())
+    if any(option.key == "numa.nodeAffinity" and option.value for option in options):
+        yield "NUMA node affinity"
+
+
+def _fault_tolerant(record: Record) -> bool:
+    state = str(record.get("runtime.faultToleranceState", "notConfigured"))
+    return state != "notConfigured" or record.get("config.ftInfo") is not None
+
+
+def _locked(record: Record, busy: bool) -> tuple[str, ...]:
+    """Return what somebody has disabled. vCenter itself disables methods too, by the VM's state: those say nothing."""
+    by_state = (
+        busy
+        or not _reachable(record)
+        or bool(record.get("config.template", False))
+        or record.get("runtime.question") is not None
+        or _fault_tolerant(record)
+    )
+    disabled = {_method(one) for one in record.get("disabledMethod", ())}
+    return () if by_state else tuple(name for name in _LOCKS if name in disabled)
+
+
+def _method(method: Any) -> str:
+    """Return a method's name as the API spells it; pyVmomi gives the method itself, or a mere name of one unknown to it."""
+    info = getattr(method, "info", None)
+    return str(info.wsdlName if info else getattr(method, "name", method))
+
+
+def _reachable(record: Record) -> bool:
+    state = str(record.get("runtime.connectionState", "connected"))
+    return state == "connected" and record.get("config.files.vmPathName") is not None
 
 
 def _tools(record: Record) -> Tools:

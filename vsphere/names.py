@@ -14,6 +14,8 @@ _MOUNTED: Final = re.compile(r"^/vmfs/volumes/(?P<volume>[^/]+)/(?P<path>.+)$")
 
 def decoded(name: str) -> str:
     """Return the name as people write it: vSphere escapes percent signs and slashes of either kind."""
+    if "%" not in name:
+        return name
     for plain, escape in (*list(_ESCAPES.items())[1:], ("%", "%25")):
         name = re.sub(escape, plain.replace("\\", "\\\\"), name, flags=re.IGNORECASE)
     return name
@@ -56,6 +58,11 @@ def mounted_path(text: str) -> tuple[str, str] | None:
     """Split "/vmfs/volumes/<uuid or name>/folder/file", the form of an inaccessible VM's path; None for another form."""
     match = _MOUNTED.match(text)
     return (match["volume"], match["path"]) if match else None
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return (7, 0, 3) for "7.0.3"."""
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def beside(vmx: File, name: str) -> tuple[str, str]:

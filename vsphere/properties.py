@@ -11,12 +11,16 @@ from typing import Final
 
 from pyVmomi import vim
 
+from vsphere.names import numbers
+
 FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProxyType(
     {
         vim.Datacenter: ("name", "parent", "vmFolder"),
         vim.Folder: ("name", "parent"),
+        vim.StoragePod: ("podStorageDrsEntry.storageDrsConfig.podConfig.enabled",),
         vim.ComputeResource: ("name", "parent", "resourcePool"),
-        vim.ResourcePool: ("name", "parent", "owner"),
+        vim.ClusterComputeResource: ("configurationEx",),
+        vim.ResourcePool: ("name", "parent", "owner", "config.cpuAllocation", "config.memoryAllocation"),
         vim.HostSystem: (
             "name",
             "parent",
@@ -24,6 +28,9 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
             "runtime.inMaintenanceMode",
             "summary.hardware.memorySize",
             "summary.config.product",
+            "summary.config.vmotionEnabled",
+            "summary.currentEVCModeKey",
+            "summary.maxEVCModeKey",
             "datastore",
             "network",
         ),
@@ -36,10 +43,13 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
             "summary.accessible",
             "summary.capacity",
             "summary.freeSpace",
+            "summary.multipleHostAccess",
+            "summary.type",
+            "iormConfiguration.enabled",
         ),
         vim.Network: ("name", "parent", "tag"),
         vim.dvs.DistributedVirtualPortgroup: ("key", "config.distributedVirtualSwitch"),
-        vim.DistributedVirtualSwitch: ("name", "parent", "uuid"),
+        vim.DistributedVirtualSwitch: ("name", "parent", "uuid", "summary.productInfo.version"),
         vim.VirtualMachine: (
             "name",
             "parent",
@@ -47,6 +57,8 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
             "resourcePool",
             "datastore",
             "customValue",
+            "disabledMethod",
+            "permission",
             "snapshot",
             "summary.config.instanceUuid",  # these two are kept for a VM whose configuration cannot be read
             "summary.config.vmPathName",
@@ -57,14 +69,28 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
             "config.annotation",
             "config.files.vmPathName",
             "config.extraConfig",
+            "config.changeTrackingEnabled",
+            "config.cpuAffinity",
+            "config.cpuAllocation",
+            "config.ftInfo",
+            "config.latencySensitivity",
+            "config.memoryAffinity",
+            "config.memoryAllocation",
             "config.hardware.device",
             "config.hardware.memoryMB",
+            "config.hardware.numCPU",
             "layoutEx.disk",
             "layoutEx.file",
             "runtime.powerState",
             "runtime.connectionState",
             "runtime.host",
             "runtime.question",
+            "runtime.consolidationNeeded",
+            "runtime.faultToleranceState",
+            "runtime.minRequiredEVCModeKey",
+            "runtime.toolsInstallerMounted",
+            "guest.ipAddress",
+            "guest.net",
             "guest.toolsRunningStatus",
             "guest.toolsVersionStatus2",
         ),
@@ -72,8 +98,21 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
 )
 """Paths by managed object type; a subtype has those of its base types too."""
 
-PLACES: Final = tuple(kind for kind in FOLLOWED if kind not in (vim.VirtualMachine, vim.Folder))
+SINCE_6_5: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProxyType(
+    {vim.VirtualMachine: ("config.keyId",)}
+)
+"""What is followed beside of a newer vCenter; asked for it, an older one would refuse the whole filter."""
+
+PLACES: Final = tuple(kind for kind in FOLLOWED if kind not in (vim.VirtualMachine, vim.Folder, vim.StoragePod))
 """What a VM can be put on: what another program may have made just before."""
+
+
+def followed(api: str) -> Mapping[type[vim.ManagedEntity], tuple[str, ...]]:
+    """Return the paths to follow at a vCenter of this API version, such as "6.0" or "7.0.3.0"."""
+    if numbers(api) < (6, 5):
+        return FOLLOWED
+    return {kind: (*paths, *SINCE_6_5.get(kind, ())) for kind, paths in FOLLOWED.items()}
+
 
 TASK: Final = (
     "info.key",

@@ -1,4 +1,4 @@
-"""Reading objects in bulk once, for the steps that need what is true now and are too rare to follow."""
+"""Reading objects once, in bulk or one: for what is needed as it is now, or is too rare or too heavy to follow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pyVmomi import vmodl
 from pyVmomi.VmomiSupport import ManagedObject
 
-from vsphere.session import Session
+from vsphere.session import Session, moref
 from vsphere.snapshot import Record
 
 _PC = vmodl.query.PropertyCollector
@@ -41,3 +41,25 @@ def collect(session: Session, doing: str, kind: type[ManagedObject], paths: Sequ
         return [Record(one.obj, {prop.name: prop.val for prop in one.propSet or ()}) for one in found]
 
     return session.read(doing, read)
+
+
+def read_one(session: Session, ref: Any, kind: type, paths: Sequence[str]) -> dict[str, Any] | None:
+    """Return the properties of one object by a call of its own, or None where it is gone.
+
+    Raises: MigrationError.
+    """
+    spec = _PC.FilterSpec(
+        objectSet=[_PC.ObjectSpec(obj=ref)], propSet=[_PC.PropertySpec(type=kind, pathSet=list(paths))]
+    )
+    collector = session.content.propertyCollector
+
+    def read() -> Any:
+        try:
+            return collector.RetrievePropertiesEx([spec], _PC.RetrieveOptions())
+        except vmodl.fault.ManagedObjectNotFound:
+            return None
+
+    answer = session.read(f"reading {moref(ref)}", read)
+    if answer is None or not answer.objects:
+        return None
+    return {prop.name: prop.val for prop in answer.objects[0].propSet}

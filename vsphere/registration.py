@@ -7,15 +7,14 @@ from typing import cast
 from pyVmomi import vim
 
 from migration.actions import Placed, Register
-from migration.errors import Blocked, MigrationError, Stale
-from migration.model import Concern, Power, Severity, Vm
+from migration.errors import Stale
+from migration.model import Power, Vm
 from migration.sites import Progress
+from vsphere import places
 from vsphere.configure import put_papers
-from vsphere.inventory import Inventory
-from vsphere.names import datastore_path, decoded, encoded, stored_segment
+from vsphere.names import datastore_path, encoded
 from vsphere.session import moref
 from vsphere.site import Site
-from vsphere.snapshot import Record
 
 
 def unregister(site: Site, vm: Vm) -> None:
@@ -34,23 +33,21 @@ def unregister(site: Site, vm: Vm) -> None:
 def register(site: Site, action: Register, placed: Placed, progress: Progress) -> None:
     """Register the .vmx on the host that was chosen, in its folder and pool; then write the papers, where given.
 
-    A folder that is missing is created; where the pool is missing, the cluster's root pool is taken.
+    A folder or a pool that is missing is created: vsphere.places.
 
     Raises: Stale, Blocked; else as the fault means.
     """
-    inventory = site.inventory()
-    datacenter = _needed(inventory.named(vim.Datacenter, action.datacenter), "datacenter", action.datacenter, action)
-    within = inventory.named(vim.ComputeResource, action.cluster, datacenter.moref)
-    cluster = _needed(within, "cluster", action.cluster, action)
-    host = _needed(inventory.named(vim.HostSystem, placed.host, cluster.moref), "host", placed.host, action)
-    datastore = _needed(inventory.datastore(action.vmx.volume, datacenter.moref), "volume", action.vmx.volume, action)
+    at = places.place(site, action, placed.host)
+    found = site.inventory().datastore(action.vmx.volume, at.datacenter.moref)
+    datastore = places.needed(found, "volume", action.vmx.volume, action)
     path = datastore_path(str(datastore.get("name")), action.vmx.path)
-    pool = _pool(inventory, cluster, action.pool)
-    folder = _folder(site, datacenter, action, progress)
+    pool = places.pool(site, at.cluster, action, progress)
+    folder = places.folder(site, at.datacenter, action, progress)
+    host = cast("vim.HostSystem", at.host.ref)
     ref = site.run(
         action.name,
         f"register at {placed.host}",
-        lambda: folder.RegisterVm(path, encoded(action.name), False, pool, cast("vim.HostSystem", host.ref)),
+        lambda: folder.RegisterVm(path, encoded(action.name), False, pool, host),
         progress,
     )
     if not isinstance(ref, vim.VirtualMachine):
@@ -69,57 +66,3 @@ def _vm(site: Site, key: str) -> Vm:
     if record is None:
         raise Stale(f"{key} is gone again")
     return inventory.vm(record)
-
-
-def _needed(record: Record | None, kind: str, name: str, action: Register) -> Record:
-    if record is not None:
-        return record
-    what = f"the {kind} {name!r}" if name else f"the {kind}"
-    raise Blocked(
-        (
-            Concern(
-                f"register.no-{kind}",
-                Severity.BLOCKS,
-                action.name,
-                f"{action.site} does not show {what} that it should be registered with",
-                "see whether it is there and connected, then run again",
-            ),
-        )
-    )
-
-
-def _pool(inventory: Inventory, cluster: Record, path: str) -> vim.ResourcePool:
-    """Return the pool of the cluster at the path, else the cluster's root pool."""
-    for record in inventory.snapshot.of(vim.ResourcePool):
-        if path and record.target("owner") == cluster.moref and inventory.path(record.moref, vim.ResourcePool) == path:
-            return cast("vim.ResourcePool", record.ref)
-    return cast("vim.ResourcePool", cluster.get("resourcePool"))
-
-
-def _folder(site: Site, datacenter: Record, action: Register, progress: Progress) -> vim.Folder:
-    """Return the folder at the path below the datacenter's VM folder, creating what is missing of it."""
-    folder = cast("vim.Folder", datacenter.get("vmFolder"))
-    for part in (part for part in action.folder.split("/") if part):
-        name = stored_segment(part)
-        children = (one for one in site.inventory().snapshot.of(vim.Folder) if one.target("parent") == moref(folder))
-        found = next((one for one in children if str(one.get("name")).lower() == name.lower()), None)
-        if found is not None:
-            folder = cast("vim.Folder", found.ref)
-            continue
-        progress(f"create the folder {decoded(name)}", None)
-        folder = _create(site, folder, name, action)
-    return folder
-
-
-def _create(site: Site, parent: vim.Folder, name: str, action: Register) -> vim.Folder:
-    try:
-        return site.session.send(
-            f"{action.name}: create the folder {decoded(name)}",
-            lambda: parent.CreateFolder(name),
-            action.name,
-        )
-    except MigrationError as error:
-        cause = error.__cause__
-        if isinstance(cause, vim.fault.DuplicateName) and isinstance(cause.object, vim.Folder):
-            return cause.object  # another VM's thread was quicker
-        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any, cast
 
 from pyVmomi import vim
@@ -11,10 +12,9 @@ from migration.actions import Placed, Relocate
 from migration.errors import Blocked, MigrationError
 from migration.model import HOME, Concern, Power, Severity, Vm
 from migration.sites import Progress
+from vsphere.hardware import devices
 from vsphere.inventory import Inventory
-from vsphere.machines import devices
 from vsphere.site import Site
-from vsphere.snapshot import Record
 
 
 def relocate(site: Site, vm: Vm, action: Relocate, placed: Placed, progress: Progress) -> None:
@@ -25,13 +25,14 @@ def relocate(site: Site, vm: Vm, action: Relocate, placed: Placed, progress: Pro
     record = site.identified(vm)
     ref = cast("vim.VirtualMachine", record.ref)
     inventory = site.inventory()
+    datacenter = inventory.datacenter_of(record)
     home = action.to.get(HOME, placed.volume)
-    spec = vim.vm.RelocateSpec(datastore=_datastore(inventory, record, vm, home))
+    spec = vim.vm.RelocateSpec(datastore=shown(inventory, datacenter, vm, home))
     if action.to:
         spec.disk = [
             vim.vm.RelocateSpec.DiskLocator(
                 diskId=disk.key,
-                datastore=_datastore(inventory, record, vm, action.to.get(str(disk.key), home)),
+                datastore=shown(inventory, datacenter, vm, action.to.get(str(disk.key), home)),
             )
             for disk in devices(record, vim.vm.device.VirtualDisk)
         ]
@@ -47,16 +48,23 @@ def relocate(site: Site, vm: Vm, action: Relocate, placed: Placed, progress: Pro
         return all(disk.file.volume == wanted.get(str(disk.key), home) for disk in now.disks)
 
     site.settle(ref, arrived)
-    # vCenter updates free space now and then; who is admitted next must see what this copy has taken.
-    for volume in {home, *action.to.values()}:
-        datastore = _datastore(inventory, record, vm, volume)
+    refresh_space(site, vm, [shown(inventory, datacenter, vm, volume) for volume in {home, *action.to.values()}])
+
+
+def refresh_space(site: Site, vm: Vm, datastores: Iterable[Any]) -> None:
+    """Have vCenter, which does so now and then, look at the free space: who is admitted next must see what a copy has taken."""
+    for datastore in datastores:
         with contextlib.suppress(MigrationError):  # the copy itself has ended well
             site.session.read(f"{vm.name}: refresh the free space of its datastore", datastore.Refresh, vm.name)
             site.watch.reread(datastore)
 
 
-def _datastore(inventory: Inventory, record: Record, vm: Vm, volume: str) -> Any:
-    found = inventory.datastore(volume, inventory.datacenter_of(record))
+def shown(inventory: Inventory, datacenter: str, vm: Vm, volume: str) -> Any:
+    """Return the datastore that shows the volume, in that datacenter where several do.
+
+    Raises: Blocked where the site does not show it.
+    """
+    found = inventory.datastore(volume, datacenter)
     if found is not None:
         return found.ref
     raise Blocked(

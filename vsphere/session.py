@@ -9,17 +9,18 @@ from __future__ import annotations
 import atexit
 import http.client
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlencode
 
-from pyVmomi import SoapAdapter, VmomiSupport, vim
+from pyVmomi import vim
 
 from migration.errors import MigrationError, Refused, SessionLost, Unexpected, Unreachable
 from vsphere import faults, tls
+from vsphere.soap import best_version, client
+from vsphere.soap import moref as moref  # what most of this package needs of it
 from vsphere.tls import Endpoint
 
 if TYPE_CHECKING:
@@ -34,23 +35,8 @@ PATIENCE: Final = 120.0
 """Seconds without a byte after which an ordinary call counts as lost. WaitForUpdatesEx answers at least every minute."""
 LONG_PATIENCE: Final = 900.0
 """The same for calls that are no tasks and yet take minutes, such as a rescan of all host bus adapters."""
-_IDLE: Final = 30
-"""Seconds after which an idle connection is no longer reused: the peer might be closing it just then."""
-_POOL: Final = 64
-"""Idle connections kept for reuse; more than that may be open at once."""
 _STILL_DOWN: Final = 3.0
 """Seconds for which a vCenter that did not answer is not tried again, though many VMs ask for it."""
-_VERSIONS: Final = re.compile(r"<version>\s*([^<\s]+)\s*</version>")
-
-
-def _soap(endpoint: Endpoint, version: str, patience: float) -> Any:
-    """Return pyVmomi's SOAP client, on connections that verify their peer."""
-    stub: Any = SoapAdapter.SoapStubAdapter(
-        host=endpoint.host, port=endpoint.port, version=version, poolSize=_POOL, connectionPoolTimeout=_IDLE
-    )
-    context = tls.context(endpoint)
-    stub.scheme = lambda **_: tls.VerifiedConnection(endpoint, context, patience)
-    return stub
 
 
 class Session:
@@ -59,6 +45,8 @@ class Session:
     def __init__(self, endpoint: Endpoint) -> None:
         """Remember where to log in. Nothing is contacted before the first call."""
         self.endpoint = endpoint
+        self.name: Callable[[str], str] = lambda _: ""
+        """Gives the name of an object by its id, for the record of what was done; set by who knows the inventory."""
         self._lock = threading.Lock()
         self._stub: Any = None
         self._slow: Any = None
@@ -97,12 +85,12 @@ class Session:
         """
         return self._call(doing, call, subject, repeat=True)
 
-    def send(self, doing: str, call: Callable[[], T], subject: str = "") -> T:
-        """Make a call that changes something: it is sent once.
+    def send(self, doing: str, call: Callable[[], T], subject: str = "", other: Endpoint | None = None) -> T:
+        """Make a call that changes something: it is sent once. `other` is the vCenter that this one is to log in to for it.
 
         Raises: MigrationError. SessionLost says that the call had no effect; Unreachable leaves open whether it had.
         """
-        return self._call(doing, call, subject, repeat=False)
+        return self._call(doing, call, subject, repeat=False, other=other)
 
     def download(self, path: str, query: dict[str, str], limit: int) -> bytes | None:
         """Return at most `limit` bytes of a file that the vCenter serves over HTTPS, or None where there is none.
@@ -171,7 +159,9 @@ class Session:
             if stub is not None:
                 stub.DropConnections()
 
-    def _call(self, doing: str, call: Callable[[], T], subject: str, *, repeat: bool) -> T:
+    def _call(
+        self, doing: str, call: Callable[[], T], subject: str, *, repeat: bool, other: Endpoint | None = None
+    ) -> T:
         _ = self.content
         login = self._logins
         try:
@@ -184,7 +174,7 @@ class Session:
                     raise
                 return call()
         except faults.TRANSPORT as error:
-            raise faults.translated(error, self.endpoint, doing, subject) from error
+            raise faults.translated(error, self.endpoint, doing, subject, other) from error
 
     def _open(self) -> vim.ServiceInstanceContent:
         """Log in where that is needed; the lock is held."""
@@ -198,9 +188,9 @@ class Session:
             raise Unreachable(str(self._down[1]))
         try:
             if self._content is None:
-                version = _best_version(self.endpoint)
-                self._stub = _soap(self.endpoint, version, PATIENCE)
-                self._slow = _soap(self.endpoint, version, LONG_PATIENCE)
+                version = best_version(self.endpoint)
+                self._stub = client(self.endpoint, version, PATIENCE, lambda key: self.name(key))
+                self._slow = client(self.endpoint, version, LONG_PATIENCE, lambda key: self.name(key))
                 self._content = vim.ServiceInstance("ServiceInstance", self._stub).RetrieveContent()
             self._login(self._content)
         except (*faults.TRANSPORT, MigrationError) as cause:
@@ -271,32 +261,3 @@ def close_all() -> None:
 
 
 atexit.register(close_all)
-
-
-def moref(thing: ManagedObject) -> str:
-    """Return the object's id; it holds within one vCenter, for as long as the object is registered there."""
-    value: Any = thing._moId  # pyVmomi offers it by no other name
-    return str(value)
-
-
-def _best_version(endpoint: Endpoint) -> str:
-    """Return the newest API version that both pyVmomi and the vCenter know, by the list that every vCenter publishes."""
-    path = "/sdk/vimServiceVersions.xml"
-    peer = tls.connection(endpoint)
-    try:
-        peer.request("GET", path)
-        answer = peer.getresponse()
-        text = answer.read(1 << 20).decode(errors="replace")
-    except (OSError, http.client.HTTPException) as error:
-        raise tls.unreachable(endpoint, error) from error
-    finally:
-        peer.close()
-    if answer.status >= http.client.INTERNAL_SERVER_ERROR:
-        raise Unreachable(
-            f"{endpoint}: {path} answered HTTP status {answer.status}; its services may still be starting"
-        )
-    offered = set(_VERSIONS.findall(text))
-    for version in VmomiSupport.GetServiceVersions("vim25"):
-        if VmomiSupport.versionIdMap[version] in offered:
-            return str(version)
-    raise Unexpected(f"{endpoint} does not answer as a vCenter: HTTP status {answer.status}, no known API version")

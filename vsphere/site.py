@@ -9,6 +9,7 @@ from typing import Any, Final
 from pyVmomi import vim
 
 from migration.errors import Stale
+from migration.metadata import Tag
 from migration.model import Vm
 from migration.sites import Progress
 from migration.wanted import Identity
@@ -16,12 +17,13 @@ from vsphere import tasks
 from vsphere.inventory import Inventory
 from vsphere.session import session
 from vsphere.snapshot import Record
+from vsphere.standing import Inquiry
 from vsphere.tls import Endpoint
 from vsphere.watch import News, Watch
 
 EFFECT: Final = 2.0
 """Seconds for which an update that shows a change's effect is waited for, before the object is read directly."""
-_READINGS: Final = 4
+READINGS: Final = 4
 """How often it is read directly: vCenter may lag behind what its host has done."""
 
 
@@ -38,7 +40,9 @@ class Site:
         self.endpoint = endpoint
         self.session = session(endpoint)
         self.watch = Watch(self.session, news)
+        self.session.name = self.watch.name
         self.stop = stop
+        self._inquiry = Inquiry(self.session)
         self._inventory: Inventory | None = None
 
     def inventory(self, what: str = "reading its inventory") -> Inventory:
@@ -48,9 +52,16 @@ class Site:
         """
         snapshot = self.watch.snapshot(self.pausing(what))
         kept = self._inventory
-        if kept is None or kept.snapshot.edition != snapshot.edition:
-            kept = self._inventory = Inventory(self.name, self.endpoint.vcenter, snapshot)
+        standing = self._inquiry.standing(snapshot)
+        if kept is None or kept.snapshot.edition != snapshot.edition or kept.standing is not standing:
+            kept = self._inventory = Inventory(self.name, self.endpoint.vcenter, snapshot, standing)
+        kept.snapshot = snapshot  # of one edition only the tasks differ
         return kept
+
+    def tagged(self, vm: str, tags: frozenset[Tag]) -> None:
+        """Say which tags the VM with this id has by now: no update of vCenter's tells."""
+        self._inquiry.tagged(vm, tags)
+        self.watch.news.spread()
 
     def pausing(self, what: str) -> Callable[[], None]:
         """Return a check that raises Paused once the run was asked to stop."""
@@ -83,13 +94,16 @@ class Site:
         call: Callable[[], vim.Task],
         progress: Progress = _quiet,
         enough: Callable[[], bool] = lambda: False,
+        other: Endpoint | None = None,
     ) -> Any:
         """Start a task, once, and follow it to its end; return its result, or None if `enough` held before.
+
+        `other` is the vCenter that the task itself logs in to, for what its faults mean.
 
         Raises: MigrationError; Paused leaves the task running in vCenter.
         """
         doing = f"{vm}: {what}"
-        task = self.session.send(doing, call, vm)
+        task = self.session.send(doing, call, vm, other)
         return tasks.follow(
             self.watch,
             task,
@@ -98,6 +112,7 @@ class Site:
             progress=lambda _, percent: progress("", percent),
             pause=self.pausing(doing),
             enough=enough,
+            other=other,
         )
 
     def settle(self, ref: Any, holds: Callable[[], bool]) -> None:
@@ -106,7 +121,7 @@ class Site:
         What the caller observes next then includes what was just done.
         """
         pause = self.pausing("waiting for vCenter to show a change")
-        for _ in range(_READINGS):
+        for _ in range(READINGS):
             if tasks.until(self.watch, holds, EFFECT, pause):
                 return
             self.watch.reread(ref)

@@ -15,13 +15,13 @@ from pyVmomi import vim
 
 from migration.errors import Stale
 from migration.model import Concern, Severity
-from vsphere.inventory import volume_id
 from vsphere.names import decoded
 from vsphere.properties import PLACES
 from vsphere.reading import collect
 from vsphere.session import moref
 from vsphere.site import Site
 from vsphere.snapshot import Record
+from vsphere.volumes import volume_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from migration.model import Vm
 from migration.observation import Observation
 from migration.sites import Progress
 from migration.wanted import Identity
-from vsphere import configure, power, registration, relocate, session, tasks
+from vsphere import configure, crossing, metadata, power, registration, relocate, session, tasks
 from vsphere.adrift import Drift, Inventories
 from vsphere.inventory import in_flight
 from vsphere.machines import instance_uuid
+from vsphere.neighbours import duplicates
 from vsphere.site import Site
 from vsphere.tls import Endpoint
 from vsphere.watch import News
@@ -49,7 +50,9 @@ class VSphereSites:
         vms = self._registrations(who, inventories)
         adrift = self._drift.find(who, inventories) if look_adrift and not vms else ()
         views = {name: inventory.view for name, inventory in inventories.items()}
-        return Observation(vms, views, adrift, namesakes=_namesakes(vms, inventories)), version
+        macs, twins = _doubles(vms, inventories)
+        namesakes = _namesakes(vms, inventories)
+        return Observation(vms, views, adrift, namesakes=namesakes, macs=macs, twins=twins), version
 
     def site(self, name: str) -> Site:
         """Return one of the sites, for the steps that are not about a VM: vsphere.site_storage and vsphere.evc."""
@@ -105,6 +108,10 @@ class VSphereSites:
                 configure.reconnect(site, vm, networks, progress)
             case actions.Relocate():
                 relocate.relocate(site, vm, action, placed, progress)
+            case actions.Cross():
+                crossing.cross(site, self._sites[action.site], vm, action, placed, progress)
+            case actions.RestoreMetadata(wanted):
+                metadata.restore(site, vm, wanted, progress)
             case actions.SetAttributes(attributes):
                 configure.set_attributes(site, vm, attributes)
             case actions.MakeTemplate():
@@ -136,7 +143,11 @@ class VSphereSites:
                 for record in inventory.matching(Identity(who.name, uuid)):
                     found.setdefault((name, record.moref), record)
         return tuple(
-            inventories[name].vm(record, in_flight(inventories[name].snapshot, moref, self._sites[name].watch.followed))
+            inventories[name].vm(
+                record,
+                in_flight(inventories[name].snapshot, moref, self._sites[name].watch.followed),
+                inventories.values(),
+            )
             for (name, moref), record in sorted(found.items(), key=lambda item: item[0])
         )
 
@@ -150,3 +161,18 @@ def _namesakes(vms: tuple[Vm, ...], inventories: Inventories) -> frozenset[tuple
         for record in inventory.matching(Identity(vm.name))
         if instance_uuid(record) != vm.instance_uuid
     )
+
+
+def _doubles(
+    vms: tuple[Vm, ...], inventories: Inventories
+) -> tuple[Mapping[str, tuple[str, str]], frozenset[tuple[str, str]]]:
+    """Return the MAC addresses of these VMs that another one bears too, and the VMs that share their BIOS UUID."""
+    among = [inventory.neighbours for inventory in inventories.values()]
+    macs: dict[str, tuple[str, str]] = {}
+    twins: set[tuple[str, str]] = set()
+    for vm in vms:
+        addresses = [nic.mac for nic in vm.nics if nic.mac]
+        found, same = duplicates(among, vm.instance_uuid, addresses, vm.bios_uuid, vm.site)
+        macs |= found
+        twins |= same
+    return macs, frozenset(twins)

@@ -12,9 +12,10 @@ from pyVmomi import vim, vmodl
 from migration.errors import Blocked, OutOfTime, Paused, Stale
 from migration.model import Concern, Severity
 from migration.sites import Progress
-from vsphere import faults
+from vsphere import audit, faults
 from vsphere.properties import TASK
 from vsphere.session import moref
+from vsphere.tls import Endpoint
 from vsphere.watch import News, Watch
 
 GRACE: Final = 5.0
@@ -35,10 +36,12 @@ def follow(
     pause: Callable[[], None] = lambda: None,
     enough: Callable[[], bool] = lambda: False,
     deadline: float | None = None,
+    other: Endpoint | None = None,
 ) -> Any:
     """Wait until the task ends and return its result; None if `enough` held before.
 
-    `pause` is called at least twice a second and may raise. `deadline` is on `time.monotonic()`.
+    `pause` is called at least twice a second and may raise. `deadline` is on `time.monotonic()`. `other` is the vCenter that
+    the task itself logs in to.
 
     Raises: what the task's fault means; Stale where vCenter no longer knows the task; OutOfTime at the deadline.
     """
@@ -61,9 +64,12 @@ def follow(
                 asked = True
                 heard_at = time.monotonic()
             if info and info.get("info.state") == "success":
+                audit.ended(watch.session.endpoint.name, key, audit.OK)
                 return info.get("info.result")
             if info and info.get("info.state") == "error":
-                _fail(watch, info.get("info.error"), doing, subject)
+                fault = info.get("info.error")
+                audit.ended(watch.session.endpoint.name, key, faults.fault_name(fault) if fault else "error")
+                _fail(watch, fault, doing, subject, other)
             percent = info.get("info.progress") if info else None
             if percent != told:
                 told = percent
@@ -120,7 +126,7 @@ def _asked(watch: Watch, task: vim.Task, doing: str) -> dict[str, Any]:
     return info
 
 
-def _fail(watch: Watch, fault: Any, doing: str, subject: str) -> None:
+def _fail(watch: Watch, fault: Any, doing: str, subject: str, other: Endpoint | None) -> None:
     endpoint = watch.session.endpoint
     if isinstance(fault, vmodl.fault.RequestCanceled):  # whoever cancelled it had a reason: it is not started again
         raise Blocked(
@@ -135,5 +141,5 @@ def _fail(watch: Watch, fault: Any, doing: str, subject: str) -> None:
             )
         )
     if isinstance(fault, faults.TRANSPORT):
-        raise faults.translated(fault, endpoint, doing, subject) from fault
+        raise faults.translated(fault, endpoint, doing, subject, other) from fault
     raise Stale(f"{doing}: the task failed at {endpoint} without a reason; it is observed again")

@@ -83,6 +83,12 @@ class VerifiedConnection(http.client.HTTPSConnection):
         self.sock.settimeout(self._patience)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
+    def digest(self, algorithm: str) -> str:
+        """Return the digest of the peer's certificate in hexadecimal; only once connected."""
+        assert isinstance(self.sock, ssl.SSLSocket)  # noqa: S101 - HTTPSConnection.connect made it
+        certificate = self.sock.getpeercert(binary_form=True) or b""
+        return hashlib.new(algorithm, certificate, usedforsecurity=False).hexdigest()
+
     def _compare(self, pinned: str) -> None:
         wanted = plain(pinned)
         algorithm = _ALGORITHMS.get(len(wanted))
@@ -90,9 +96,7 @@ class VerifiedConnection(http.client.HTTPSConnection):
             raise Refused(
                 f"{self._endpoint}: thumbprint {pinned!r} is neither a SHA-1 (20 bytes) nor a SHA-256 (32 bytes) value"
             )
-        assert isinstance(self.sock, ssl.SSLSocket)  # noqa: S101 - HTTPSConnection.connect made it
-        certificate = self.sock.getpeercert(binary_form=True) or b""
-        found = hashlib.new(algorithm, certificate, usedforsecurity=False).hexdigest()
+        found = self.digest(algorithm)
         if not hmac.compare_digest(found, wanted):
             raise Refused(
                 f"{self._endpoint}: its certificate has the {algorithm.upper()} thumbprint {colons(found)}, "
@@ -139,6 +143,23 @@ def verify(endpoint: Endpoint) -> None:
     peer = connection(endpoint)
     try:
         peer.connect()
+    finally:
+        peer.close()
+
+
+def thumbprint(endpoint: Endpoint) -> str:
+    """Return the SHA-1 thumbprint, AA:BB:…, of the endpoint's certificate, for a vCenter that is to connect to it.
+
+    Where another thumbprint or a CA is what we verify by, it is that of the certificate that has just been verified.
+
+    Raises: Refused, Unreachable.
+    """
+    if _ALGORITHMS.get(len(plain(endpoint.thumbprint))) == "sha1":
+        return colons(endpoint.thumbprint)
+    peer = connection(endpoint)
+    try:
+        peer.connect()
+        return colons(peer.digest("sha1"))
     finally:
         peer.close()
 

@@ -10,15 +10,16 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pyVmomi import vim, vmodl
 
 from migration.errors import MigrationError, SessionLost, Transient, Unexpected
 from vsphere import faults
-from vsphere.properties import FIELDS, FOLLOWED, TASK
-from vsphere.reading import collect
+from vsphere.names import decoded
+from vsphere.properties import FIELDS, TASK, followed
+from vsphere.reading import collect, read_one
 from vsphere.session import Session, moref
 from vsphere.snapshot import Record, Snapshot, field_names
 
@@ -88,13 +89,18 @@ class Watch:
                 condition.wait(0.2)
                 pause()
 
+    def name(self, key: str) -> str:
+        """Return the name of the object with this id as people write it, "" where it is not known (yet); costs no call."""
+        record = self._snapshot.record(key) if self._snapshot else None
+        return decoded(str(record.get("name", ""))) if record else ""
+
     def reread(self, ref: vim.ManagedEntity) -> None:
         """Read one object directly and keep what it says, for where an update fails to come.
 
         Raises: MigrationError.
         """
-        kind = next(kind for kind in FOLLOWED if isinstance(ref, kind))
-        values = self.read_one(ref, kind, FOLLOWED[kind])
+        paths = [path for kind, paths in self._paths().items() if isinstance(ref, kind) for path in paths]
+        values = self.read_one(ref, type(ref), tuple(paths))
         with self.news.condition:
             if self._snapshot is not None:
                 record = None if values is None else Record(ref, values)
@@ -111,7 +117,7 @@ class Watch:
         found = [
             record
             for kind in kinds
-            for record in collect(self.session, "reading what has changed", kind, FOLLOWED[kind])
+            for record in collect(self.session, "reading what has changed", kind, self._paths()[kind])
         ]
         with self.news.condition:
             if self._snapshot is not None:
@@ -136,21 +142,7 @@ class Watch:
 
         Raises: MigrationError.
         """
-        spec = _PC.FilterSpec(
-            objectSet=[_PC.ObjectSpec(obj=ref)], propSet=[_PC.PropertySpec(type=kind, pathSet=list(paths))]
-        )
-        collector = self.session.content.propertyCollector
-
-        def read() -> Any:
-            try:
-                return collector.RetrievePropertiesEx([spec], _PC.RetrieveOptions())
-            except vmodl.fault.ManagedObjectNotFound:
-                return None
-
-        answer = self.session.read(f"reading {moref(ref)}", read)
-        if answer is None or not answer.objects:
-            return None
-        return {prop.name: prop.val for prop in answer.objects[0].propSet}
+        return read_one(self.session, ref, kind, paths)
 
     def end(self) -> None:
         """Stop following, for good, before the session is closed."""
@@ -162,6 +154,9 @@ class Watch:
                 with contextlib.suppress(*faults.TRANSPORT):
                     collector.CancelWaitForUpdates()  # without effect where the thread is not waiting just then
             thread.join(0.1)
+
+    def _paths(self) -> Mapping[type[vim.ManagedEntity], tuple[str, ...]]:
+        return followed(str(self.session.content.about.apiVersion))
 
     def _watch(self) -> None:
         try:
@@ -251,9 +246,9 @@ class Watch:
             raise Unexpected(f"{session.endpoint} offers no inventory to follow; is it a vCenter?")
 
         def prepare() -> tuple[vmodl.query.PropertyCollector, vim.view.ContainerView]:
-            view = views.CreateContainerView(content.rootFolder, list(FOLLOWED), True)
+            view = views.CreateContainerView(content.rootFolder, list(self._paths()), True)
             collector = content.propertyCollector.CreatePropertyCollector()
-            collector.CreateFilter(_filter(content, view), False)
+            collector.CreateFilter(_filter(content, view, self._paths()), False)
             return collector, view
 
         collector, view = session.read("preparing to follow its inventory", prepare)
@@ -268,7 +263,9 @@ class Watch:
 
 
 def _filter(
-    content: vim.ServiceInstanceContent, view: vim.view.ContainerView
+    content: vim.ServiceInstanceContent,
+    view: vim.view.ContainerView,
+    paths_of: Mapping[type[vim.ManagedEntity], tuple[str, ...]],
 ) -> vmodl.query.PropertyCollector.FilterSpec:
     """Return the one filter: the view's objects, the recent tasks, the definitions of custom attributes."""
     of_view = _PC.TraversalSpec(name="view", type=vim.view.ContainerView, path="view", skip=False)
@@ -280,7 +277,7 @@ def _filter(
             _PC.ObjectSpec(obj=content.customFieldsManager, skip=False),
         ],
         propSet=[
-            *(_PC.PropertySpec(type=kind, pathSet=list(paths)) for kind, paths in FOLLOWED.items()),
+            *(_PC.PropertySpec(type=kind, pathSet=list(paths)) for kind, paths in paths_of.items()),
             _PC.PropertySpec(type=vim.Task, pathSet=list(TASK)),
             _PC.PropertySpec(type=vim.TaskManager, pathSet=["recentTask"]),
             _PC.PropertySpec(type=vim.CustomFieldsManager, pathSet=[FIELDS]),

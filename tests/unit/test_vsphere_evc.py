@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from migration.errors import Blocked, SettingsError
-from vsphere.evc import Evc, Mode, highest_common, wanted
+from vsphere.evc import Evc, highest_common, wanted
+from vsphere.evc_modes import Mode
 
 INTEL = ("intel-merom", "intel-penryn", "intel-ivybridge", "intel-haswell", "intel-cascadelake")
 MODES = (

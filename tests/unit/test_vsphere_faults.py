@@ -9,7 +9,7 @@ from pyVmomi import vim, vmodl
 from migration import errors
 from migration.errors import Blocked, Busy, MigrationError, Refused, SessionLost, Stale, Unexpected, Unreachable
 from migration.model import Power
-from vsphere import faults
+from vsphere import faults, meanings
 from vsphere.tls import Endpoint
 
 HERE = Endpoint("source", "vc60.example:8443", "svc-migrate", "secret", thumbprint="AA" * 20)
@@ -50,6 +50,17 @@ def translated(fault: BaseException) -> MigrationError:
         (ExpatError("no element found"), Unreachable),
         (vmodl.fault.SystemError(reason="vpxd"), Unexpected),
         (vim.fault.VimFault(), Unexpected),
+        (vim.fault.CpuIncompatible1ECX(level=1, registerName="ecx"), Blocked),
+        (vim.fault.FeatureRequirementsNotMet(), Blocked),
+        (vim.fault.VMotionNotConfigured(), Blocked),
+        (vim.fault.VMotionLinkDown(), Blocked),
+        (vim.fault.VMOnVirtualIntranet(device="Network adapter 1", backing="internal"), Blocked),
+        (vim.fault.CannotUseNetwork(device="Network adapter 1", backing="pg-prod"), Blocked),
+        (vim.fault.SuspendedRelocateNotSupported(), Blocked),
+        (vim.fault.SnapshotMoveNotSupported(), Blocked),
+        (vim.fault.MigrationNotReady(reason="busy"), Busy),
+        (vim.fault.MismatchedNetworkPolicies(), Blocked),
+        (vim.fault.UserNotFound(principal="LAB\\nobody", unresolved=True), Blocked),
     ],
     ids=lambda value: getattr(type(value), "__name__", ""),
 )
@@ -116,7 +127,58 @@ def test_already_in_the_wanted_state_is_success_whatever_the_server_calls_reques
 
 def test_every_name_in_the_table_is_a_fault_of_the_api() -> None:
     known = {"InvalidCollectorVersion": vmodl.query.InvalidCollectorVersion}
-    for name in faults.MEANINGS:
+    for name in {**meanings.MEANINGS, **meanings.AT_THE_OTHER}:
         found = known.get(name) or getattr(vim.fault, name, None) or getattr(vmodl.fault, name, None)
         assert isinstance(found, type), name
         assert issubclass(found, vmodl.MethodFault), name
+
+
+OTHER = Endpoint("target", "vc70.example", "svc-arrive", "hidden-word", thumbprint="BB" * 20)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "way_out"),
+    [
+        (vim.fault.InvalidLogin(), Refused, "the user name or the password of that vCenter"),
+        (vim.fault.SSLVerifyFault(selfSigned=True, thumbprint="CC:DD"), Refused, "CC:DD"),
+        (vim.fault.NoPermission(privilegeId="Resource.ColdMigrate"), Refused, "both vCenters"),
+        (vim.fault.NoHost(name="vc70.example"), Blocked, "the way between the two vCenters"),
+    ],
+    ids=lambda value: getattr(type(value), "__name__", ""),
+)
+def test_what_one_vcenter_is_told_by_the_other_names_the_other(
+    fault: vmodl.MethodFault, error: type[MigrationError], way_out: str
+) -> None:
+    found = faults.translated(fault, HERE, "app01: cross vCenter vMotion", "app01", OTHER)
+    assert type(found) is error
+    assert "log in to target vCenter vc70.example as svc-arrive" in str(found)
+    assert way_out in str(found)
+    assert "hidden-word" not in str(found)
+
+
+def test_the_same_faults_of_a_task_without_another_vcenter_are_about_ours() -> None:
+    assert "svc-migrate" in str(translated(vim.fault.InvalidLogin()))
+    assert "vc70" not in str(translated(vim.fault.InvalidLogin()))
+
+
+@pytest.mark.parametrize("fault", [vim.fault.TaskInProgress(), vim.fault.FileLocked(file="app01.vmdk")])
+def test_other_faults_of_a_crossing_mean_what_they_always_mean(fault: vmodl.MethodFault) -> None:
+    crossing = faults.translated(fault, HERE, "app01: move", "app01", OTHER)
+    assert str(crossing) == str(faults.translated(fault, HERE, "app01: move", "app01"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "way_out"),
+    [
+        (vim.fault.CpuIncompatible(level=1, registerName="ecx"), "target.cluster.evc"),
+        (vim.fault.VMotionNotConfigured(), "enable vMotion"),
+        (vim.fault.CannotUseNetwork(device="Network adapter 1", backing="pg-prod"), "esxodus:networkMap"),
+        (vim.fault.SnapshotMoveNotSupported(), "snapshots"),
+        (vim.fault.GenericVmConfigFault(reason="MAC address conflict"), "an address that another VM has"),
+    ],
+    ids=lambda value: getattr(type(value), "__name__", ""),
+)
+def test_a_move_that_is_refused_says_the_way_out(fault: vmodl.MethodFault, way_out: str) -> None:
+    found = translated(fault)
+    assert isinstance(found, Blocked)
+    assert way_out in found.concerns[0].remedy

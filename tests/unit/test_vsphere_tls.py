@@ -139,3 +139,17 @@ def test_host_and_port(vcenter: str, host: str, port: int) -> None:
 def test_the_password_is_in_no_representation() -> None:
     endpoint = Endpoint("source", "vc60", "svc-migrate", "hidden-word")
     assert "hidden-word" not in f"{endpoint!r} {endpoint}"
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_the_thumbprint_for_another_vcenter_is_the_verified_ones_sha1(peer: Peer, algorithm: str) -> None:
+    pinned = hashlib.new(algorithm, peer.der).hexdigest()
+    assert tls.thumbprint(peer.endpoint(thumbprint=pinned)) == tls.colons(hashlib.sha1(peer.der).hexdigest())  # noqa: S324
+    assert tls.thumbprint(peer.endpoint(ca_file=str(peer.certificate))) == tls.colons(
+        hashlib.sha1(peer.der).hexdigest()  # noqa: S324
+    )
+
+
+def test_no_thumbprint_of_a_certificate_that_is_not_the_pinned_one(peer: Peer) -> None:
+    with pytest.raises(Refused):
+        tls.thumbprint(peer.endpoint(thumbprint="AB" * 32))

@@ -12,7 +12,7 @@ import (
 
 // infrastructure installs storage, hosts, clusters and networks.
 var infrastructure = []func(*VC){
-	installPropertyCollector, installDefaults, installFolder, installDatacenter, installCluster, installHost,
+	installPropertyCollector, installCapability, installDefaults, installFolder, installDatacenter, installCluster, installHost,
 	installHostStorage, installHostDatastore, installDatastore, installHostNetwork, installVirtualNics, installDVS, installDVPortgroup,
 	installStoragePod, installEnvironmentBrowser, installVsan, installResourcePool, installAuthorization, installTagging,
 }

@@ -1,0 +1,112 @@
+"""From raw properties to hosts and clusters as `migration.observation` has them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pyVmomi import vim
+
+from migration.model import Power
+from migration.observation import Cluster, Host
+from vsphere.evc_modes import covered
+from vsphere.hardware import GIB
+from vsphere.links import SLOW
+from vsphere.names import decoded, numbers
+from vsphere.snapshot import Record, Snapshot
+
+if TYPE_CHECKING:
+    from vsphere.inventory import Inventory
+
+_HARDWARE: Final = (
+    ((8, 0, 2), 21), ((8, 0, 0), 20), ((7, 0, 2), 19), ((7, 0, 1), 18), ((7, 0, 0), 17),
+    ((6, 7, 0), 14), ((6, 5, 0), 13), ((6, 0, 0), 11), ((5, 5, 0), 10), ((5, 1, 0), 9), ((5, 0, 0), 8),
+)  # fmt: skip
+"""Highest virtual hardware by ESXi version, newest first (vsphere-facts: govmomi esxi_version.go)."""
+
+
+def hosts(inventory: Inventory) -> Iterator[Host]:
+    """Yield every host that the site shows."""
+    load = _load(inventory.snapshot)
+    mounted = inventory.mounted
+    for record in inventory.snapshot.of(vim.HostSystem):
+        vms, used = load.get(record.moref, (0, 0.0))
+        memory = record.get("summary.hardware.memorySize", 0) / GIB
+        connected = str(record.get("runtime.connectionState", "")) == "connected"
+        # In a cluster without EVC each host offers what it has.
+        ceiling = str(record.get("summary.currentEVCModeKey") or record.get("summary.maxEVCModeKey", ""))
+        yield Host(
+            name=decoded(str(record.get("name", ""))),
+            cluster=inventory.name(record.target("parent")),
+            usable=connected and not record.get("runtime.inMaintenanceMode", False),
+            vms=vms,
+            # What the running VMs may come to use, not what they use now: steady, and on the safe side.
+            free_memory=max(0.0, memory - used),
+            networks=inventory.networks_of(record),
+            volumes=frozenset(mounted.get(record.moref, ())),
+            version=str(getattr(record.get("summary.config.product"), "version", None) or ""),
+            memory=memory,
+            evc=covered(ceiling, inventory.standing.modes),
+            vmotion=bool(record.get("summary.config.vmotionEnabled", False)),
+            links=inventory.standing.links.get(record.moref, SLOW),
+        )
+
+
+def clusters(inventory: Inventory) -> Iterator[Cluster]:
+    """Yield every cluster that the site shows."""
+    members: dict[str, list[Record]] = {}
+    for host in inventory.snapshot.of(vim.HostSystem):
+        members.setdefault(host.target("parent"), []).append(host)
+    for record in inventory.snapshot.of(vim.ClusterComputeResource):
+        config = record.get("configurationEx")
+        inside = members.get(record.moref, ())
+        ha = getattr(config, "dasConfig", None)
+        drs = getattr(config, "drsConfig", None)
+        yield Cluster(
+            name=inventory.name(record.moref),
+            # The mode in effect is the same at each of its hosts; a cluster of none runs nothing.
+            evc=next((str(one) for host in inside if (one := host.get("summary.currentEVCModeKey"))), ""),
+            ha=bool(ha and ha.enabled),
+            drs=bool(drs and drs.enabled),
+            memory_reserve=_reserve(ha, len(inside)),
+        )
+
+
+def hardware(hosts: Collection[Record]) -> int:
+    """Return the highest virtual hardware that the oldest of the hosts runs, 0 where that is not known."""
+    return min((_hardware(host) for host in hosts), default=0)
+
+
+def _reserve(ha: Any, hosts: int) -> float:
+    """Return the part of a cluster's memory that HA's admission control keeps free."""
+    if not ha or not ha.enabled or not ha.admissionControlEnabled or not hosts:
+        return 0.0
+    match ha.admissionControlPolicy:
+        case vim.cluster.FailoverResourcesAdmissionControlPolicy() as policy if policy.autoComputePercentages:
+            part = (policy.failoverLevel or 1) / hosts
+        case vim.cluster.FailoverResourcesAdmissionControlPolicy() as policy:
+            part = policy.memoryFailoverResourcesPercent / 100
+        case vim.cluster.FailoverHostAdmissionControlPolicy() as policy:
+            part = len(policy.failoverHosts or ()) / hosts
+        case vim.cluster.FailoverLevelAdmissionControlPolicy() as policy:
+            part = policy.failoverLevel / hosts
+        case _:
+            part = (ha.failoverLevel or 0) / hosts
+    return min(1.0, float(part))
+
+
+def _load(snapshot: Snapshot) -> Mapping[str, tuple[int, float]]:
+    """Return VMs and GiB of running VMs' memory, by host id."""
+    load: dict[str, tuple[int, float]] = {}
+    for record in snapshot.of(vim.VirtualMachine):
+        host = record.target("runtime.host")
+        vms, memory = load.get(host, (0, 0.0))
+        running = str(record.get("runtime.powerState", "")) == Power.ON
+        load[host] = (vms + 1, memory + (record.get("config.hardware.memoryMB", 0) / 1024 if running else 0))
+    return load
+
+
+def _hardware(host: Record) -> int:
+    product = host.get("summary.config.product")
+    version = numbers(str(getattr(product, "version", "")))
+    return next((hardware for oldest, hardware in _HARDWARE if version >= oldest), 0)

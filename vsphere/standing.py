@@ -1,0 +1,117 @@
+"""What of a site is asked once per session and not followed: what changes rarely, is heavy, or comes by no update.
+
+Asked anew after a new login, and where hosts or datacenters have come or gone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from pyVmomi import vim
+
+from migration.metadata import Tag
+from vsphere import privileges, tagging
+from vsphere.evc_modes import Mode, modes
+from vsphere.links import NETWORK, links
+from vsphere.names import numbers
+from vsphere.reading import collect, read_one
+from vsphere.session import Session
+from vsphere.snapshot import Snapshot
+
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+_REST: Final = (6, 5)
+"""The first API version with a REST service for tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The answers. `skew` is seconds, `roles` are names by id, `links` by host id; `tags` None: there are none to be read."""
+
+    version: str = ""
+    build: str = ""
+    skew: float = 0.0
+    modes: tuple[Mode, ...] = ()
+    roles: Mapping[int, str] = field(default_factory=lambda: _NOTHING)
+    lacking: tuple[tuple[str, str], ...] = ()
+    links: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    tags: Mapping[str, frozenset[Tag]] | None = None
+
+
+class Inquiry:
+    """One site's standing facts. Thread-safe: whoever comes first asks, the others wait for the answer."""
+
+    def __init__(self, session: Session) -> None:
+        """Remember whom to ask; nothing is asked yet."""
+        self._session = session
+        self._lock = threading.Lock()
+        self._for: tuple[int, frozenset[str]] | None = None
+        self._edition = -1
+        self._standing = Standing()
+
+    def standing(self, snapshot: Snapshot) -> Standing:
+        """Return the answers, asking where that is due.
+
+        Raises: MigrationError.
+        """
+        if self._edition == snapshot.edition:
+            return self._standing
+        with self._lock:
+            places = (record.moref for kind in (vim.HostSystem, vim.Datacenter) for record in snapshot.of(kind))
+            due = (self._session.logins, frozenset(places))
+            if self._for != due:
+                self._standing = _ask(self._session, snapshot)
+                self._for = due
+            self._edition = snapshot.edition
+            return self._standing
+
+    def tagged(self, vm: str, tags: frozenset[Tag]) -> None:
+        """Say which tags the VM with this id has by now."""
+        with self._lock:
+            known = {one: found for one, found in (self._standing.tags or {}).items() if one != vm}
+            self._standing = replace(self._standing, tags={**known, vm: tags})
+
+
+def _ask(session: Session, snapshot: Snapshot) -> Standing:
+    about = session.content.about
+    api = numbers(str(about.apiVersion))
+    return Standing(
+        version=str(about.version),
+        build=str(about.build),
+        skew=_skew(session),
+        modes=_modes(session),
+        roles=_roles(session),
+        lacking=privileges.lacking(session, session.endpoint.name, snapshot, api),
+        links={host.moref: links(host) for host in collect(session, "reading links", vim.HostSystem, NETWORK)},
+        tags=tagging.read(session.endpoint) if api >= _REST else None,
+    )
+
+
+def _skew(session: Session) -> float:
+    """Return how many seconds the vCenter's clock is ahead of ours; half of the time that the answer took is allowed for."""
+    service = session.object(vim.ServiceInstance, "ServiceInstance")
+
+    def ask() -> float:
+        asked = time.time()
+        theirs = service.CurrentTime()
+        return float(theirs.timestamp()) - (asked + time.time()) / 2
+
+    return session.read("asking the time", ask)
+
+
+def _modes(session: Session) -> tuple[Mode, ...]:
+    service = session.object(vim.ServiceInstance, "ServiceInstance")
+    path = "capability.supportedEVCMode"
+    return modes((read_one(session, service, vim.ServiceInstance, (path,)) or {}).get(path, ()))
+
+
+def _roles(session: Session) -> Mapping[int, str]:
+    authorization = session.content.authorizationManager
+    if authorization is None:
+        return {}
+    found = read_one(session, authorization, vim.AuthorizationManager, ("roleList",)) or {}
+    return {int(role.roleId): str(role.name) for role in found.get("roleList", ())}

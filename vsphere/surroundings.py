@@ -1,0 +1,54 @@
+"""What of its site a VM's own properties only refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from migration.metadata import NO_METADATA, Metadata, Pool
+from migration.model import File, InFlight
+from vsphere.names import split_path
+from vsphere.session import moref
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a VM is in its site's inventory; `pools` are its pool and those around it, outermost first."""
+
+    datacenter: str
+    cluster: str
+    folder: str
+    pool: str
+    host: str
+    pools: tuple[Pool, ...] = ()
+
+
+NOWHERE: Final = Place("", "", "", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """A VM's site, as far as the VM refers to it."""
+
+    site: str
+    place: Place
+    volume: Callable[[str, str], str]
+    """From (datastore id or "", datastore name) to the volume's id."""
+    network: Callable[[str], str]
+    """From a network's id, or a distributed port group's "switch UUID/key", to its name; "" where it is not of this site."""
+    fields: Mapping[int, str]
+    in_flight: InFlight | None
+    busy: bool = False
+    """Whether any task is queued or running on it, one of ours too."""
+    others: Callable[[File], bool] = lambda _: False
+    """Whether another VM, at whatever site, has the file among its disks' layers, or is at home in its directory."""
+    metadata: Metadata = NO_METADATA
+
+    def file(self, path: str, datastore: Any = None) -> File:
+        """Return the file at "[datastore] path", by the datastore itself where that is known."""
+        try:
+            name, inside = split_path(path)
+        except ValueError:
+            return File("", path)
+        return File(self.volume(moref(datastore) if datastore else "", name), inside)

@@ -1,0 +1,70 @@
+"""From raw properties to volumes as `migration.observation` has them: one id at every site, whatever the name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import vim
+
+from migration.observation import Volume
+from vsphere.hardware import GIB
+from vsphere.names import decoded
+from vsphere.snapshot import Record
+
+if TYPE_CHECKING:
+    from vsphere.inventory import Inventory
+
+
+def volumes(inventory: Inventory) -> Iterator[Volume]:
+    """Yield every volume that the site can access."""
+    several = sum(1 for _ in inventory.snapshot.of(vim.HostSystem)) > 1
+    for record in inventory.snapshot.of(vim.Datastore):
+        if record.get("summary.accessible", False):
+            vmfs = _vmfs(record)
+            pod = inventory.snapshot.record(record.target("parent"))
+            yield Volume(
+                id=inventory.volume_ids[record.moref],
+                name=decoded(str(record.get("name", ""))),
+                free=record.get("summary.freeSpace", 0) / GIB,
+                capacity=record.get("summary.capacity", 0) / GIB,
+                kind=str(record.get("summary.type") or ("VMFS" if vmfs else "")),
+                version=str(vmfs.version or "") if vmfs else "",
+                local=_local(record, several),
+                storage_drs=bool(pod and pod.get("podStorageDrsEntry.storageDrsConfig.podConfig.enabled", False)),
+                sioc=bool(record.get("iormConfiguration.enabled", False)),
+            )
+
+
+def volume_id(site: str, datastore: Record) -> str:
+    """Return what identifies the volume behind a datastore at every site; a datastore's name does not."""
+    info = datastore.get("info")
+    match info:
+        case vim.host.VmfsDatastoreInfo() if info.vmfs and info.vmfs.uuid:
+            return f"vmfs:{info.vmfs.uuid}"
+        case vim.host.NasDatastoreInfo() if info.nas:
+            return f"nfs:{info.nas.remoteHost}:{info.nas.remotePath}"
+        case _:
+            return f"{site}:{datastore.moref}"
+
+
+def _vmfs(datastore: Record) -> Any:
+    info = datastore.get("info")
+    return info.vmfs if isinstance(info, vim.host.VmfsDatastoreInfo) else None
+
+
+def _local(datastore: Record, several: bool) -> bool:
+    """Say whether the volume is on a disk of one host. One that several hosts have mounted is not, whatever its disk says.
+
+    Where its disk does not say, it is local if only one of several hosts has it.
+    """
+    if datastore.get("summary.multipleHostAccess", False):
+        return False
+    if isinstance(datastore.get("info"), vim.host.LocalDatastoreInfo):
+        return True
+    vmfs = _vmfs(datastore)
+    if vmfs is None:
+        return False
+    if vmfs.local is None:
+        return several and datastore.get("summary.multipleHostAccess") is False
+    return bool(vmfs.local)
