@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 TOLD: Final = (
-    "reached", "chosen", "reasons", "was", "place", "downtimeSeconds", "copiedGiB", "began", "ended", "waiting",
+    "reached", "chosen", "reasons", "was", "place", "downtimeSeconds", "copiedGiB", "began", "ended", "waiting", "papersDiff",
 )  # fmt: skip
 """The outputs of a VM that are needed here, beside `stage`, the one that it is wanted at."""
 
@@ -48,7 +48,7 @@ def brief(vm: Mapping[str, Any]) -> dict[str, Any]:
         "was": _place(vm["was"]),
         "is": _place(vm["place"]),
         "downtime": vm["downtimeSeconds"],
-        **({"waiting": vm["waiting"]} if vm["waiting"] else {}),
+        **{name: vm[name] for name in ("waiting", "papersDiff") if vm[name]},
     }
 
 

@@ -31,7 +31,7 @@ func land(t *testing.T, change func(*scenario.Scenario)) *landing {
 		t.Fatal(err)
 	}
 	l.pool, l.root = pool.Reference(), folder
-	l.dmz = l.addSwitch("dvs7", "6.6.0", "vmnic1")
+	l.dmz = l.addSwitch("dvs7", "6.5.0", "vmnic1")
 	return l
 }
 

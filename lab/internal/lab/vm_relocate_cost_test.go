@@ -79,7 +79,7 @@ func TestSlowLinksBearLess(t *testing.T) {
 func TestTheLiveSiteHasADistributedSwitch(t *testing.T) {
 	r := startFrom(t, liveScenario, nil)
 	list := all[*distributedSwitch](r.source.vc, dvsType)
-	if len(list) != 1 || list[0].Name != "dvs-prod67" || len(list[0].Summary.HostMember) != 4 || r.source.vc.dvsConfig(list[0]).ProductInfo.Version != "6.6.0" {
+	if len(list) != 1 || list[0].Name != "dvs-prod67" || len(list[0].Summary.HostMember) != 4 || r.source.vc.dvsConfig(list[0]).ProductInfo.Version != "6.5.0" {
 		t.Fatalf("%+v", list)
 	}
 	pg := all[*simulator.DistributedVirtualPortgroup](r.source.vc, "DistributedVirtualPortgroup")

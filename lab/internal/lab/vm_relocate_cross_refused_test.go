@@ -181,8 +181,8 @@ func TestVirtualHardwareIsChecked(t *testing.T) {
 
 func TestNetworksAreChecked(t *testing.T) {
 	l := land(t, nil)
-	newer, island := l.addSwitch("newer", "7.0.3", "vmnic2"), l.addSwitch("island", "6.6.0", "")
-	vm := l.machine(l.source, "appliance01") // its one NIC is on a distributed switch of version 6.6.0
+	newer, island := l.addSwitch("newer", "7.0.3", "vmnic2"), l.addSwitch("island", "6.5.0", "")
+	vm := l.machine(l.source, "appliance01") // its one NIC is on a distributed switch of version 6.5.0
 	to := func(b types.BaseVirtualDeviceBackingInfo) func(*types.VirtualMachineRelocateSpec) {
 		return func(s *types.VirtualMachineRelocateSpec) { s.DeviceChange = l.connect(vm, b) }
 	}
