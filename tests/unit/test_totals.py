@@ -25,6 +25,7 @@ def vm(**changes: Any) -> dict[str, Any]:
         "began": "2026-12-01T22:00:00.000+00:00",
         "ended": "2026-12-01T22:10:00.000+00:00",
         "waiting": "",
+        "papersDiff": [],
         **changes,
     }
 
