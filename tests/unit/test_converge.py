@@ -12,8 +12,8 @@ from migration.actions import Action, PowerOff, PowerOn, Register, Relocate, Unr
 from migration.admission import Admission
 from migration.converge import ATTEMPTS, REPEATS, Outcome, converge
 from migration.errors import Blocked, Busy, OutOfTime, Paused, Unexpected
-from migration.model import InFlight, Power, Tools
 from migration.load import Load
+from migration.model import InFlight, Power, Tools
 from migration.wanted import Stage, VmSpec
 from tests.fake_sites import FakeSites, Killed, a_vm
 from tests.unit.test_decide import SPEC
