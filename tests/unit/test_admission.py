@@ -16,6 +16,7 @@ from migration.admission import Admission, NotYet
 from migration.converge import converge
 from migration.errors import Blocked, Held, Paused
 from migration.load import Load
+from migration.model import InFlight
 from migration.observation import Observation
 from migration.wanted import Identity, Stage, VmSpec, Wave, Window
 from tests.fake_sites import FakeSites, a_vm
@@ -191,6 +192,22 @@ def test_memory_is_kept_from_registration_until_the_guest_runs() -> None:
     assert admission._turns.load == Load()
     do(REGISTER)
     admission.ended(SPEC, RuntimeError("it does not power on"))
+    assert admission._turns.load == Load()
+
+
+def test_an_earlier_runs_copy_counts_until_it_has_ended() -> None:
+    admission = Admission()
+    vm = placed_vm("old", RELOCATE, 0, "a")
+    admission.beside(spec("old"), replace(vm, in_flight=InFlight("task-1", "VirtualMachine.relocate", 30)))
+    admission.beside(spec("old"), replace(vm, in_flight=InFlight("task-1", "VirtualMachine.relocate", 60)))
+    with copying(admission, "a") as one, copying(admission, "b") as two:
+        assert isinstance(one, Placed)
+        assert two == NotYet()
+    admission.ended(spec("b"), None)
+    admission.beside(spec("old"), replace(vm, in_flight=InFlight("task-2", "VirtualMachine.createSnapshot")))
+    assert admission._turns.load == Load()
+    admission.beside(spec("old"), replace(vm, in_flight=InFlight("task-3", "VirtualMachine.relocate")))
+    admission.ended(spec("old"), Paused("asked to stop"))
     assert admission._turns.load == Load()
 
 
