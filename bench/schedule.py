@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from migration.actions import Placed, Relocate
+from migration.actions import Cross, Placed, Relocate
 from migration.model import Disk, File, Power, Tools, Vm
 from migration.observation import Host, Observation, SiteView, Volume
 from migration.schedule import Admitted, Nowhere
@@ -30,10 +30,10 @@ RATE: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One VM's Storage vMotion: asked for at `arrives`, over `lasts` seconds after its start."""
+    """One copy of a VM: asked for at `arrives`, over `lasts` seconds after its start."""
 
     spec: VmSpec
-    action: Relocate
+    action: Relocate | Cross
     vm: Vm
     arrives: float
     lasts: float

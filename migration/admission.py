@@ -15,7 +15,7 @@ from migration.errors import Blocked, Held
 from migration.load import Cost
 from migration.model import Power, Vm
 from migration.observation import Observation
-from migration.schedule import Admitted, Nowhere
+from migration.schedule import Admitted, Nowhere, foreign
 from migration.turns import Request, Turns
 from migration.wanted import Identity, VmSpec
 from migration.waves import Closed, Moment, Opens, held
@@ -51,7 +51,8 @@ class Admission:
         self._memory: dict[
             Identity, float
         ] = {}  # what an unregistered VM will need once it runs: its files do not say it
-        self._promised: dict[Identity, Cost] = {}
+        self._promised: dict[Identity, Cost] = {}  # memory, from its registration until it runs and is seen to need it
+        self._foreign: dict[Identity, Cost] = {}
 
     @contextmanager
     def admitted(self, spec: VmSpec, action: Action, vm: Vm | None, seen: Observation) -> Iterator[Placed | NotYet]:
@@ -89,11 +90,21 @@ class Admission:
                 self._asleep.discard(who)
                 self._awake[who] = time.monotonic()
 
+    def beside(self, spec: VmSpec, vm: Vm) -> None:
+        """Count what somebody else's task takes that is running on the VM, until the VM asks for something or has ended."""
+        with self._changed:
+            self._drop(self._foreign, spec.identity)
+            if cost := foreign(vm):
+                self._foreign[spec.identity] = cost
+                self._turns = self._turns.holding(cost)
+            self._call()
+
     def ended(self, spec: VmSpec, error: BaseException | None) -> None:
         """Take note that the VM's part of the run has ended, well or with this error: its wave may admit no more."""
         with self._changed:
             self._moment = self._moment.after(spec, error)
-            self._release(spec.identity)
+            self._drop(self._promised, spec.identity)
+            self._drop(self._foreign, spec.identity)
             self._memory.pop(spec.identity, None)
             self._forget(spec.identity)
 
@@ -101,6 +112,7 @@ class Admission:
         who = spec.identity
         moment = replace(self._moment, now=self._clock())
         self._opens.pop(who, None)
+        self._drop(self._foreign, who)
         match held(spec, action, seen, moment):
             case Closed(sentence):
                 self._forget(who)
@@ -130,18 +142,18 @@ class Admission:
             case Unregister() if vm is not None and vm.papers is not None:
                 self._memory[who] = vm.memory if vm.papers.power is Power.ON else 0.0
             case Register():
-                self._release(who)
+                self._drop(self._promised, who)
                 self._promised[who] = Cost(memory=answer.cost.memory)
                 self._turns = self._turns.holding(self._promised[who])
             case PowerOn():
-                self._release(who)
+                self._drop(self._promised, who)
             case _:
                 pass
 
-    def _release(self, who: Identity) -> None:
-        """Give back the memory that is kept for a VM from its registration until it runs and is seen to need it."""
-        if promised := self._promised.pop(who, None):
-            self._turns = self._turns.ended(promised)
+    def _drop(self, costs: dict[Identity, Cost], who: Identity) -> None:
+        """Give back what is kept for a VM beside its actions."""
+        if cost := costs.pop(who, None):
+            self._turns = self._turns.ended(cost)
 
     def _forget(self, who: Identity) -> None:
         """Let the VM wait no more."""

@@ -157,6 +157,8 @@ class _Run:
 
     def _wait(self, seen: Observation, version: int, reason: str) -> None:
         vm = seen.vm
+        if vm:
+            self.admission.beside(self.spec, vm)
         self.say(f"waiting: {reason}", vm.in_flight.progress if vm and vm.in_flight else None)
         if not self.sites.wait(version, PATIENCE):
             raise OutOfTime(

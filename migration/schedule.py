@@ -21,6 +21,8 @@ STORAGE_VMOTION: Final = (4, 16)
 """Cost on the host and on each datastore."""
 SHARED: Final = (1, 1)
 """Cost, on the host and on each datastore, of a move that leaves the files where they are."""
+COPIES: Final = frozenset({"VirtualMachine.relocate", "VirtualMachine.migrate", "VirtualMachine.clone"})
+"""Tasks that vCenter counts, by their description."""
 COLD: Final = 1
 """Cost on the host of relocating a powered-off VM; its datastores read and write the same, so there it counts alike."""
 
@@ -83,6 +85,14 @@ def stuck(action: Relocate | Cross, vm: Vm, load: Load) -> bool:
     return load.host(f"{vm.site}/{vm.host}") + host > HOST_LIMIT or any(
         load.volume(key) + volume > VOLUME_LIMIT for key in vm.volumes
     )
+
+
+def foreign(vm: Vm) -> Cost | None:
+    """Return what a task takes that an earlier run or a person started on the VM, as far as it shows: not where it goes."""
+    if vm.in_flight is None or vm.in_flight.name not in COPIES:
+        return None
+    host, volume = STORAGE_VMOTION
+    return Cost({f"{vm.site}/{vm.host}": host if vm.power is Power.ON else COLD}, dict.fromkeys(vm.volumes, volume))
 
 
 def links(seen: Observation) -> dict[str, int]:
