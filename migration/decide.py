@@ -233,7 +233,11 @@ def _restore(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action 
         return RestoreMetadata(lacking)
     if vm.site == spec.source and spec.after and not seen.so_far.received:
         return RunHook("after", spec.after)
-    return WritePapers(None if vm.site == spec.source else replace(papers, transit=False, healthy=False))
+    # Who left the source before it was in its rules there no more: only here are they complete again, for the way back.
+    known = papers.metadata.merged(vm.metadata)
+    return WritePapers(
+        None if vm.site == spec.source else replace(papers, transit=False, healthy=False, metadata=known)
+    )
 
 
 def _receive(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action | None:
