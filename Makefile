@@ -36,10 +36,10 @@ lab: setup ## keep a lab running to play with, until Ctrl-C (SITE as above)
 env: ## print what `pulumi` needs in a shell: eval "$$(make env)"
 	@$(PYTHON) -m tools.toolchain env
 
-.PHONY: check fmt lint types imports go-check
-check: lint types imports go-check ## run every static check
+.PHONY: check fmt lint types imports docs docs-check go-check
+check: lint types imports docs-check go-check ## run every static check
 
-fmt: python ## format Python and Go
+fmt: docs ## format Python and Go, write what is made from the code
 	@$(venv)/ruff check --quiet --fix-only .
 	@$(venv)/ruff format --quiet .
 	@gofmt -l -w $(go_modules)
@@ -54,6 +54,12 @@ types: python ## check types
 
 imports: python ## check the layers
 	@$(venv)/lint-imports --no-logo --cache-dir .build/imports
+
+docs: python ## write docs/concerns.md from the code
+	@$(python) -m tools.concerns
+
+docs-check: python ## check that docs/concerns.md is as the code says
+	@$(python) -m tools.concerns --check
 
 go-check: ## check format and soundness of Go
 	@files=$$(gofmt -l $(go_modules)); [ -z "$$files" ] || { echo "not formatted, run make fmt: $$files"; exit 1; }
@@ -79,6 +85,10 @@ lab-test: ## test our SOAP against the lab
 
 engine: setup ## test `pulumi up` against the lab
 	@$(pytest) tests/engine
+
+.PHONY: mutants
+mutants: python ## plant bugs in what decides, one at a time: the tests must catch each
+	@$(python) -m tests.mutants
 
 go-test: ## test the lab itself
 	@cd lab && go test ./...

@@ -45,6 +45,8 @@ from migration.wanted import Stage, VmSpec
 
 def decide(spec: VmSpec, seen: Observation) -> Decision:
     """Return the single next step towards `spec`."""
+    if (ending := seen.ending) and ending.in_flight:
+        return Wait(f"{ending.in_flight.name} ({ending.in_flight.key}) is ending at {ending.site}; both sites show it")
     if concerns := blocking(spec, seen):
         return Stop(concerns)
     vm = seen.vm
@@ -189,9 +191,9 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
         host=vm.host,
         nics={str(nic.key): nic.network for nic in vm.nics},
         disks={HOME: vm.vmx.volume, **{str(disk.key): disk.file.volume for disk in vm.disks}},
-        # Registering it here again, after an interrupted departure, has not brought its attributes back.
-        attributes={**(on_its_way.attributes if on_its_way else {}), **_own(vm)},
-        metadata=on_its_way.metadata.merged(vm.metadata) if on_its_way else vm.metadata,
+        # A person who registered it here again has not brought back what only this vCenter knew.
+        attributes={**(before.attributes if before else {}), **_own(vm)},
+        metadata=before.metadata.merged(vm.metadata) if before else vm.metadata,
         pools=vm.pools,
         tools=on_its_way.tools if on_its_way else vm.tools is Tools.RUNNING,
         addresses=guest.addresses,

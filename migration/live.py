@@ -16,6 +16,10 @@ from migration.wanted import Method, Stage, VmSpec
 
 OLDEST: Final = (6, 5)
 """The oldest vCenter and ESXi that take part, on either side (vsphere-facts: S11)."""
+CLOCK_TOLERANCE: Final = 600.0
+"""Seconds that the clocks of two vCenters may differ."""
+HOST_DEVICES: Final = ("hostMedia", "usb", "serial", "parallel")
+"""Devices that are a host's own; what gives a VM the host's hardware itself is the concern of migration.concerns.devices."""
 
 
 def number(version: str) -> tuple[int, ...]:
@@ -111,8 +115,9 @@ def no_vmotion(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 @rule(
     "live.switch",
     Severity.BLOCKS,
-    "A card would go from a distributed switch to a standard one, or to a distributed switch of an older version.",
-    remedy="map the network to a port group of a distributed switch of at least that version, or use method reattach",
+    "A card would go from a distributed switch to a standard one, or to a distributed switch of another version.",
+    remedy="map the network to a port group of a distributed switch of that version (esxodus:target.switch.version), "
+    "or use method reattach",
     source="S13b",
 )
 def switch(spec: VmSpec, seen: Observation) -> Iterator[Found]:
@@ -121,14 +126,14 @@ def switch(spec: VmSpec, seen: Observation) -> Iterator[Found]:
         wanted = networks_there(spec, vm)
         for nic in vm.nics:
             old, new = here.distributed.get(nic.network), wanted.get(nic.key, "")
-            if old is None or not new or (new not in there.networks and new in spec.declared_networks):
+            if old is None or not new:
                 continue
             now = there.distributed.get(new)
             if now is None:
                 yield Found(
                     f"{nic.label} would go from the distributed switch of {nic.network!r} to a standard one ({new!r})"
                 )
-            elif number(now) < number(old):
+            elif number(now) != number(old):
                 yield Found(
                     f"{nic.label} would go from a distributed switch {old} ({nic.network!r}) to one of version {now}"
                 )
@@ -181,7 +186,64 @@ def storage(spec: VmSpec, seen: Observation) -> Iterator[Found]:
             yield Found(f"its files stay on {', '.join(names)}, which {there.vcenter} does not show")
 
 
-RULES: Final[tuple[Rule, ...]] = (version, cpu, no_vmotion, switch, mac, suspended, storage)
+@rule(
+    "live.affinity",
+    Severity.BLOCKS,
+    "The running VM is bound to numbered processors or memory nodes.",
+    remedy="remove the affinity, power it off, or use method reattach",
+    source="API: AffinityConfigured",
+)
+def affinity(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Refuse what vCenter calls an error for a VM that is powered on."""
+    for vm, _, _ in _moving(spec, seen):
+        if vm.power is Power.ON and vm.pinned:
+            yield Found(f"it runs with {vm.pinned}")
+
+
+@rule(
+    "live.device",
+    Severity.BLOCKS,
+    "The running VM has a connected device that the new host cannot reach.",
+    remedy="disconnect the device, or use method reattach",
+    source="S58",
+)
+def device(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Refuse devices of the host, and images on a datastore that the other side does not show."""
+    for vm, _, there in _moving(spec, seen):
+        known = {volume.id for volume in there.volumes}
+        for one in vm.devices:
+            image = one.kind in ("iso", "floppy") and one.file is not None and one.file.volume not in known
+            if vm.power is Power.ON and one.connected and (image or one.kind in HOST_DEVICES):
+                yield Found(f"{one.label} is connected to what {there.vcenter} cannot reach")
+
+
+@rule(
+    "live.clock",
+    Severity.BLOCKS,
+    "The clocks of the two vCenters are more than ten minutes apart; they refuse each other's logins.",
+    remedy="set up NTP at both vCenters",
+    source="S13; the tolerance: vCenter 6.7 installation guide, GUID-0D4FBFA1",
+)
+def clock(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Refuse clocks that are far apart; where they are not quite in step the concern site.clock warns."""
+    for _, here, there in _moving(spec, seen):
+        apart = abs(here.skew - there.skew)
+        if apart > CLOCK_TOLERANCE:
+            yield Found(f"the clocks of {here.vcenter} and {there.vcenter} are {apart:.0f} s apart")
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    version,
+    cpu,
+    no_vmotion,
+    switch,
+    mac,
+    suspended,
+    storage,
+    affinity,
+    device,
+    clock,
+)
 
 
 def files_stay(spec: VmSpec, seen: Observation, vm: Vm) -> bool:

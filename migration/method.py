@@ -12,17 +12,24 @@ from migration.wanted import Method, VmSpec
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`refusals` are the platform's reasons against Advanced Cross vCenter vMotion: against the choice, or for it."""
+    """`refusals` are the platform's reasons against Advanced Cross vCenter vMotion: against the choice, or for it.
+
+    `joined`: the hosts that it counts on can be seen, as in a preview they may not.
+    """
 
     method: Method
     refusals: tuple[Concern, ...] = ()
+    joined: bool = True
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why it is this method, in an operator's words."""
         if self.refusals:
             return tuple(f"{concern.sentence} [{concern.id}]" for concern in self.refusals)
-        return ("every rule for moving between vCenters in one step holds",) if self.method is Method.XVM else ()
+        known = "" if self.joined else ", as far as can be known before the new hosts have joined"
+        return (
+            (f"every rule for moving between vCenters in one step holds{known}",) if self.method is Method.XVM else ()
+        )
 
 
 def choose(spec: VmSpec, seen: Observation, vm: Vm) -> Choice:
@@ -35,7 +42,8 @@ def choose(spec: VmSpec, seen: Observation, vm: Vm) -> Choice:
         return Choice(Method.REATTACH)
     refusals = tuple(concern for rule in live.RULES for concern in rule(spec, seen) if vm.site != spec.home)
     if spec.method is Method.XVM or not refusals:
-        return Choice(Method.XVM, refusals)
+        there = seen.sites.get(spec.home)
+        return Choice(Method.XVM, refusals, joined=bool(there and any(host.version for host in live.able(spec, there))))
     return Choice(Method.REATTACH, refusals)
 
 

@@ -29,6 +29,7 @@ class Host:
     evc: frozenset[str] = frozenset()
     vmotion: bool = True
     links: int = 4
+    build: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,16 @@ class Observation:
     def vm(self) -> Vm | None:
         """The VM, where exactly one registration was found."""
         return self.vms[0] if len(self.vms) == 1 else None
+
+    @property
+    def twice(self) -> bool:
+        """Several registrations of one VM were found, at one site or at both."""
+        return len(self.vms) > 1 and len({vm.instance_uuid for vm in self.vms}) == 1
+
+    @property
+    def ending(self) -> Vm | None:
+        """The registration with a task in flight, where there are several: so a move between vCenters may look at its end."""
+        return next((vm for vm in self.vms if vm.in_flight), None) if self.twice else None
 
     def volume_ids(self, site: str, names: tuple[str, ...]) -> frozenset[str]:
         """Return the ids of the volumes that `site` calls by these names, leaving out those it does not show."""

@@ -91,7 +91,8 @@ class VmSpec:
     `old_volumes` and `new_volumes` are datastore names as the source and the target site show them; its files go to one of
     the new ones, which keeps `reserve` (a part of 1) free. `host` names the only host that it may run on at the target, ""
     leaves that to us. `networks` maps the source's network names to the target's. `declared_networks` will exist at the
-    target even if a preview runs before they do. `accepted` holds the operator's reason for each warning, by id.
+    target even if a preview runs before they do, on a distributed switch of version `declared_switch` ("": the vCenter's own).
+    `accepted` holds the operator's reason for each warning, by id.
     """
 
     identity: Identity
@@ -107,6 +108,7 @@ class VmSpec:
     reserve: float = RESERVE
     networks: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     declared_networks: tuple[str, ...] = ()
+    declared_switch: str = ""
     shutdown_timeout: float = 300.0
     on_shutdown_timeout: Literal["powerOff", "stop"] = "stop"
     wave: Wave = Wave()

@@ -12,6 +12,7 @@ from migration import expect
 from migration.actions import (
     Action,
     Answer,
+    Cross,
     MakeTemplate,
     MakeVm,
     Placed,
@@ -20,6 +21,7 @@ from migration.actions import (
     Reconnect,
     Register,
     Relocate,
+    RestoreMetadata,
     ShutDown,
     Unregister,
     WritePapers,
@@ -71,11 +73,13 @@ class Killed(BaseException):
 class FakeSites:
     """Both sites in memory.
 
-    `guest_obeys` says whether a guest shuts down when asked; `before` and `after` are called around each action with it, and
-    may raise. `writes` counts what was performed.
+    `versions` are those of source and target, `roles` the roles that both know. `guest_obeys` says whether a guest shuts down
+    when asked; `before` and `after` are called around each action with it, and may raise. `writes` counts what was performed.
     """
 
     vms: list[Vm] = field(default_factory=list)
+    versions: tuple[str, str] = ("6.0.0", "7.0.3")
+    roles: frozenset[str] = frozenset({"Virtual machine user"})
     adrift: list[Adrift] = field(default_factory=list)
     guest_obeys: bool = True
     asks: bool = True
@@ -98,6 +102,7 @@ class FakeSites:
                 200,
                 frozenset({"VM Network", "DMZ"}),
                 old,
+                self.versions[0],
             )
             for n in (1, 2)
         )
@@ -110,12 +115,24 @@ class FakeSites:
                 700,
                 frozenset({"pg-prod", "pg-dmz"}),
                 old | new,
+                self.versions[1],
             )
             for n in (1, 2, 3)
         )
         return {
-            "source": SiteView("source", "vc60", source, OLD, frozenset({"VM Network", "DMZ"}), 11, "6.0.0"),
-            "target": SiteView("target", "vc70", target, OLD + NEW, frozenset({"pg-prod", "pg-dmz"}), 19, "7.0.3"),
+            "source": SiteView(
+                "source", "vc60", source, OLD, frozenset({"VM Network", "DMZ"}), 11, self.versions[0], roles=self.roles
+            ),
+            "target": SiteView(
+                "target",
+                "vc70",
+                target,
+                OLD + NEW,
+                frozenset({"pg-prod", "pg-dmz"}),
+                19,
+                self.versions[1],
+                roles=self.roles,
+            ),
         }
 
     def _count(self, host: str) -> int:
@@ -205,6 +222,12 @@ class FakeSites:
                 self._put(now, replace(now, question=None, power=Power.ON, tools=_started(now.tools)))
                 self.located[now.instance_uuid] = f"{now.site}:{now.vmx}"
                 return True
+            case Cross():
+                self._may_cross(now, action, placed)
+                self.located[now.instance_uuid] = f"{action.site}:{expect.changed(now, action, placed).vmx}"
+            case RestoreMetadata(metadata):
+                known = frozenset(one for one in metadata.permissions if one.role in self.roles)
+                action = RestoreMetadata(replace(metadata, permissions=known))
             case MakeTemplate():
                 assert now.power is Power.OFF
                 assert not now.template
@@ -220,6 +243,20 @@ class FakeSites:
             self.located[now.instance_uuid] = f"{now.site}:{now.vmx}"
         self._put(now, changed)
         return True
+
+    def _may_cross(self, now: Vm, action: Cross, placed: Placed) -> None:
+        assert all(version >= "6.5" for version in self.versions), "NotSupported: a side below 6.5"
+        assert action.site != now.site
+        assert now.power is not Power.SUSPENDED
+        assert not now.template, "NotSupported: a template"
+        assert now.papers is not None, "what only this vCenter knows would be lost"
+        assert now.papers.transit
+        assert action.live is (now.power is Power.ON)
+        view = self.views()[action.site]
+        host = next(host for host in view.hosts if host.name == placed.host)
+        after = expect.changed(now, action, placed)
+        assert after.volumes <= host.volumes, "a datastore that the host does not see"
+        assert {nic.network for nic in after.nics if nic.network} <= host.networks
 
     def _obeys(self, vm: Vm) -> bool:
         return self.guest_obeys and vm.tools is Tools.RUNNING and "never obeys" not in vm.notes

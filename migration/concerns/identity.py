@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Severity
+from migration.concerns.moves import leaving
+from migration.model import Severity
 from migration.observation import Observation
-from migration.wanted import Stage, VmSpec
+from migration.rule import Found, rule
+from migration.wanted import VmSpec
 
 
-def not_found(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a VM that no site has registered and no volume holds."""
+@rule(
+    "vm.not-found",
+    Severity.BLOCKS,
+    "No site has registered the VM, and none of the old and new datastores holds its .vmx.",
+    remedy="correct the name in the wave, or take it out; "
+    "a template that was unregistered (.vmtx) has to be registered by hand",
+    source="ours",
+)
+def not_found(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a VM that no site has registered and no volume holds."""
+    del spec
     if not seen.vms and not seen.adrift:
         where = " or ".join(site.vcenter for site in seen.sites.values())
-        yield Concern(
-            "vm.not-found",
-            Severity.BLOCKS,
-            spec.identity.name,
-            f"not registered at {where}, and no .vmx of that name is on the old or new datastores",
-            "correct the name in the wave, or take it out; "
-            "a template that was unregistered (.vmtx) has to be registered by hand",
-        )
+        yield Found(f"not registered at {where}, and no .vmx of that name is on the old or new datastores")
 
 
-def ambiguous(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a name that several different VMs bear."""
+@rule(
+    "vm.ambiguous",
+    Severity.BLOCKS,
+    "Several different VMs bear the name.",
+    remedy="name the one that is meant by its instance UUID: {name: …, uuid: …}",
+    source="ours",
+)
+def ambiguous(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a name that several different VMs bear."""
+    del spec
     found = {(vm.instance_uuid, f"{vm.folder}/{vm.name} at {vm.site}".lstrip("/")) for vm in seen.vms}
     if not seen.vms:
         found = {(one.instance_uuid, f"{one.vmx.path} (registered nowhere)") for one in seen.adrift}
@@ -32,66 +44,85 @@ def ambiguous(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
     copies = len(seen.adrift) if not seen.vms else 0
     if len(uuids) > 1 or copies > 1:
         listed = ", ".join(sorted(f"{place} ({uuid})" for uuid, place in found))
-        yield Concern(
-            "vm.ambiguous",
-            Severity.BLOCKS,
-            spec.identity.name,
-            f"the name fits {max(len(found), copies)} VMs: {listed}",
-            "name the one that is meant by its instance UUID: {name: …, uuid: …}",
-        )
+        yield Found(f"the name fits {max(len(found), copies)} VMs: {listed}")
 
 
-def registered_twice(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a VM that two inventories hold at once: powering it on at either may run it twice."""
-    uuids = [vm.instance_uuid for vm in seen.vms]
-    if len(uuids) > 1 and len(set(uuids)) == 1:
+@rule(
+    "vm.registered-twice",
+    Severity.BLOCKS,
+    "Two inventories hold the VM at once, so that powering it on at either may run it twice.",
+    remedy="unregister it by hand where it does not run; never power both on",
+    source="ours",
+)
+def registered_twice(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a VM that two inventories hold, but for the moment in which a move between them ends."""
+    del spec
+    if seen.twice and not seen.ending:
         where = " and ".join(f"{vm.site} (host {vm.host}, {vm.power})" for vm in seen.vms)
-        yield Concern(
-            "vm.registered-twice",
-            Severity.BLOCKS,
-            spec.identity.name,
-            f"instance UUID {uuids[0]} is registered at {where}",
-            "unregister it by hand where it does not run; never power both on",
-        )
+        yield Found(f"instance UUID {seen.vms[0].instance_uuid} is registered at {where}")
 
 
-def unregistered_without_papers(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a VM that somebody else took out of the inventory: where it belonged is not known."""
+@rule(
+    "vm.unregistered",
+    Severity.BLOCKS,
+    "Somebody else took the VM out of the inventory, so that nothing says where it belongs.",
+    remedy="register it by hand where it belongs, then run again",
+    source="ours",
+)
+def unregistered_without_papers(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a VM that is registered nowhere and carries no papers."""
+    del spec
     if seen.vms or len(seen.adrift) != 1:
         return
     found = seen.adrift[0]
     if found.papers is None:
-        yield Concern(
-            "vm.unregistered",
-            Severity.BLOCKS,
-            spec.identity.name,
+        yield Found(
             f"registered nowhere; its file {found.vmx.path} carries no papers of ours, "
-            "so its folder, pool and networks are not known",
-            "register it by hand where it belongs, then run again",
+            "so its folder, pool and networks are not known"
         )
 
 
-def unreachable(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a VM that its vCenter shows as orphaned, inaccessible, invalid or disconnected."""
+@rule(
+    "vm.unreachable",
+    Severity.BLOCKS,
+    "Its vCenter shows the VM as orphaned, inaccessible, invalid or disconnected.",
+    remedy="bring its host or datastore back first",
+    source="ours",
+)
+def unreachable(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a VM that its vCenter cannot work on."""
+    del spec
     for vm in seen.vms:
         if not vm.reachable:
-            yield Concern(
-                "vm.unreachable",
-                Severity.BLOCKS,
-                spec.identity.name,
-                f"{vm.site} shows it as disconnected, orphaned, inaccessible or invalid (host {vm.host})",
-                "bring its host or datastore back first",
-            )
+            yield Found(f"{vm.site} shows it as disconnected, orphaned, inaccessible or invalid (host {vm.host})")
 
 
-def in_vapp(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a VM in a vApp: the vApp, with its start order and settings, stays behind, and there is no folder to return to."""
-    for vm in seen.vms:
-        if vm.vapp and vm.site == spec.source and spec.stage is not Stage.SOURCE:
-            yield Concern(
-                "vm.in-vapp",
-                Severity.BLOCKS,
-                spec.identity.name,
-                "it is in a vApp, which does not come along",
-                "drag it out of the vApp into a folder first",
-            )
+@rule(
+    "vm.name-taken",
+    Severity.BLOCKS,
+    "Its folder at the other site holds another VM of its name, so that registering it there would be refused.",
+    remedy="rename one of the two, or move the other one to another folder",
+    source="API: DuplicateName",
+)
+def name_taken(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find another VM of the same name in the folder that it goes to."""
+    for move in leaving(spec, seen):
+        vm = move.vm
+        folder = vm.papers.folder if vm.site == spec.target and vm.papers else vm.folder
+        if (spec.home, folder) in seen.namesakes:
+            yield Found(f"folder {folder or '/'!r} at {spec.home} holds another VM that is called {vm.name!r}")
+
+
+@rule(
+    "vm.bios-uuid-twin",
+    Severity.WARNS,
+    "Another VM has the same BIOS UUID, usually a copy; backup, monitoring and licences may take one for the other.",
+    remedy="see which of the two is the copy, and give that one a BIOS UUID of its own",
+    source="S48, S49",
+)
+def bios_twin(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find VMs that share its BIOS UUID, at either site."""
+    for move in leaving(spec, seen):
+        if seen.twins:
+            names = ", ".join(f"{name} at {site}" for site, name in sorted(seen.twins))
+            yield Found(f"its BIOS UUID {move.vm.bios_uuid} is also that of {names}")

@@ -1,11 +1,13 @@
-"""Will its network cards find a network at the target?"""
+"""Will its network cards find a network where it goes?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration.model import Concern, Severity
+from migration.concerns.moves import leaving
+from migration.model import Severity
 from migration.observation import Observation
+from migration.rule import Found, rule
 from migration.wanted import Stage, VmSpec
 
 
@@ -26,30 +28,89 @@ def _networks_to_map(spec: VmSpec, seen: Observation) -> dict[str, list[str]]:
     return cards
 
 
-def unmapped(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a network card whose network has no counterpart in the network map."""
+@rule(
+    "network.unmapped",
+    Severity.BLOCKS,
+    "A card is on a network that esxodus:networkMap does not map.",
+    remedy="add the network to esxodus:networkMap",
+    source="ours",
+)
+def unmapped(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a card whose network has no counterpart; also of a VM that is down at the target: it would stay without for good."""
     for network, cards in _networks_to_map(spec, seen).items():
         if network not in spec.networks:
-            yield Concern(
-                "network.unmapped",
-                Severity.BLOCKS,
-                spec.identity.name,
+            yield Found(
                 f"{', '.join(cards)} is on {network!r}, which esxodus:networkMap does not map",
                 f"add {network!r} to esxodus:networkMap",
             )
 
 
-def missing_at_target(spec: VmSpec, seen: Observation) -> Iterator[Concern]:
-    """Block a map to a network that is neither declared nor there."""
+@rule(
+    "network.missing-at-target",
+    Severity.BLOCKS,
+    "A network is mapped to one that is neither declared nor there.",
+    remedy="declare it in esxodus:target.networks, or correct esxodus:networkMap",
+    source="ours",
+)
+def missing_at_target(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a map to a network that does not exist, or to nothing."""
     view = seen.sites.get(spec.target)
     known = set(spec.declared_networks) | (view.networks if view else frozenset())
     for network, cards in _networks_to_map(spec, seen).items():
         mapped = spec.networks.get(network)
         if mapped is not None and mapped not in known:
-            yield Concern(
-                "network.missing-at-target",
-                Severity.BLOCKS,
-                spec.identity.name,
-                f"{', '.join(cards)} would go from {network!r} to {mapped!r}, which the target does not have",
-                f"declare {mapped!r} in esxodus:target.networks, or correct esxodus:networkMap",
+            to = f"{mapped!r}, which the target does not have" if mapped else "nothing"
+            yield Found(
+                f"{', '.join(cards)} would go from {network!r} to {to}",
+                f"declare {mapped!r} in esxodus:target.networks, or correct esxodus:networkMap" if mapped else "",
             )
+
+
+@rule(
+    "network.none",
+    Severity.INFORMS,
+    "A card is on no network, and arrives like that.",
+    remedy="remove the card, or connect it",
+    source="ours",
+)
+def none(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find cards on no network; one that is not restored yet is known by its papers."""
+    for move in leaving(spec, seen):
+        known = move.vm.unrestored.nics if move.vm.unrestored else {}
+        for nic in move.vm.nics:
+            if not (known.get(str(nic.key)) or nic.network):
+                yield Found(f"{nic.label} is on no network")
+
+
+@rule(
+    "network.to-standard-switch",
+    Severity.INFORMS,
+    "A card goes from a distributed switch to a standard one, without its statistics, shaping, mirroring and filters.",
+    remedy="map the network to a port group of a distributed switch, if these are needed",
+    source="S13b",
+)
+def to_standard(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find cards that lose their distributed switch by reattaching; where vCenter moves them live.switch refuses it."""
+    for move in leaving(spec, seen):
+        for nic in move.vm.nics:
+            new = move.networks.get(nic.key, "")
+            there = new in move.there.networks and new not in move.there.distributed
+            if nic.network in move.here.distributed and there and not move.crosses:
+                yield Found(
+                    f"{nic.label} goes from the distributed switch of {nic.network!r} to a standard one ({new!r})"
+                )
+
+
+@rule(
+    "network.mac-taken",
+    Severity.WARNS,
+    "Another VM where it goes has one of its MAC addresses; if both run, neither is reached reliably.",
+    remedy="give one of the two another MAC address, or see that the other one stays off",
+    source="S50",
+)
+def mac_taken(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a MAC address that will be there twice; where vCenter moves the VM live.mac refuses it."""
+    for move in leaving(spec, seen):
+        for address, (site, name) in sorted(seen.macs.items()):
+            if site == move.there.name and not move.crosses:
+                yield Found(f"{name} at {move.there.vcenter} has its MAC address {address} too")

@@ -2,131 +2,237 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Iterator
 from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
-from migration import expect
-from migration.concerns import ALL, blocking, concerns
-from migration.model import Disk, File, Nic, Power, Question, Severity, Tools
-from migration.observation import Observation, SoFar
-from migration.wanted import Identity, Stage, VmSpec
-from tests.fake_sites import QUESTION, FakeSites, a_vm
-from tests.unit.test_decide import PAPERS, SPEC, settled
+from migration.actions import Wait
+from migration.concerns import ALL, KINDS, blocking, concerns, known_ids
+from migration.decide import decide
+from migration.model import Device, Nic, Power, Severity, Tools, Vm
+from migration.wanted import Identity, VmSpec
+from tests.fake_sites import a_vm
+from tests.unit import worlds_place, worlds_vm
+from tests.unit.concern_worlds import BACK, STOPPING, World, disk, hosts, world
+from tests.unit.test_decide import PAPERS, SPEC, arrived, settled
 
-World = tuple[VmSpec, Observation]
+CASES = {**worlds_vm.CASES, **worlds_place.CASES}
+LESS_OBVIOUS = (*worlds_vm.LESS_OBVIOUS, *worlds_place.LESS_OBVIOUS)
+RULES = {rule.id: rule for rule in ALL}
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def world(*vms: object, spec: VmSpec = SPEC, overdue: bool = False, adrift: object = ()) -> World:
-    return spec, Observation(tuple(vms), FakeSites().views(), tuple(adrift), SoFar(overdue))  # type: ignore[arg-type]
+def ids(seen: World) -> set[str]:
+    return {concern.id for concern in concerns(*seen)}
 
 
-LOST = (expect.adrift(a_vm(power=Power.OFF, papers=PAPERS)),)
-STRANGE = Question("8", "msg.disk.full: no space", ("msg.disk.full",), {"0": "Retry"})
-ELSEWHERE = (Disk(2000, "Hard disk 1", File("source:datastore-9", "x.vmdk"), 10),)
-RDM = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, rdm="physical"),)
-VIRTUAL = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, rdm="virtual"),)
-SHARED = (Disk(2000, "Hard disk 1", File("vmfs:a", "x.vmdk"), 10, sharing="multiWriter"),)
-BELOW = (Disk(2000, "Hard disk 1", File("vmfs:a", "x-000001.vmdk"), 10, below=frozenset({"source:datastore-9"})),)
-FOREIGN = replace(QUESTION, choices={"0": "Abbrechen", "1": "Verschoben"})
-STOPPING = replace(SPEC, on_shutdown_timeout="stop")
-BACK = replace(SPEC, stage=Stage.SOURCE)
-
-CASES: dict[str, tuple[World, World]] = {
-    "vm.not-found": (world(), world(adrift=LOST)),
-    "vm.ambiguous": (world(a_vm(), a_vm(instance_uuid="other")), world(a_vm())),
-    "vm.registered-twice": (world(a_vm(), settled()), world(settled())),
-    "vm.unregistered": (world(adrift=(replace(LOST[0], papers=None),)), world(adrift=LOST)),
-    "vm.unreachable": (world(a_vm(reachable=False)), world(a_vm())),
-    "network.unmapped": (
-        world(a_vm(nics=(Nic(4000, "Network adapter 1", "m", "Backup"),))),
-        world(a_vm(nics=(Nic(4000, "Network adapter 1", "m", "DMZ"),))),
-    ),
-    "network.missing-at-target": (
-        world(a_vm(), spec=replace(SPEC, networks={"VM Network": "pg-new"})),
-        world(a_vm(), spec=replace(SPEC, networks={"VM Network": "pg-new"}, declared_networks=("pg-new",))),
-    ),
-    "disk.not-brought-along": (world(a_vm(disks=ELSEWHERE)), world(a_vm(disks=ELSEWHERE), spec=BACK)),
-    "rdm.physical": (world(a_vm(disks=RDM)), world(a_vm(disks=RDM), spec=BACK)),
-    "rdm.virtual": (world(a_vm(disks=VIRTUAL)), world(a_vm())),
-    "disk.shared": (world(a_vm(disks=SHARED)), world(a_vm())),
-    "vm.in-vapp": (world(a_vm(vapp=True)), world(a_vm(vapp=True), spec=BACK)),
-    "vm.name-taken": (
-        (SPEC, replace(world(a_vm())[1], namesakes=frozenset({("target", "apps")}))),
-        (SPEC, replace(world(a_vm())[1], namesakes=frozenset({("target", "elsewhere"), ("source", "apps")}))),
-    ),
-    "host.none-able": (
-        world(a_vm(), spec=replace(SPEC, cluster="a cluster without hosts")),
-        world(settled(), spec=replace(SPEC, cluster="a cluster without hosts")),
-    ),
-    "datastore.none-at-target": (
-        world(a_vm(), spec=replace(SPEC, new_volumes=())),
-        world(a_vm(), spec=replace(SPEC, new_volumes=(), stage=Stage.REHOSTED)),
-    ),
-    "guest.suspended": (world(a_vm(power=Power.SUSPENDED)), world(a_vm(power=Power.SUSPENDED), spec=BACK)),
-    "guest.question": (world(a_vm(question=STRANGE)), world(a_vm(question=QUESTION))),
-    "guest.no-tools": (
-        world(a_vm(tools=Tools.NOT_INSTALLED), spec=STOPPING),
-        world(a_vm(tools=Tools.NOT_INSTALLED, power=Power.OFF), spec=STOPPING),
-    ),
-    "guest.shutdown-overdue": (world(a_vm(), spec=STOPPING, overdue=True), world(a_vm(), spec=STOPPING)),
-    "guest.unhealthy": (
-        (SPEC, world(settled())[1].knowing(unhealthy=("VMware Tools do not run",))),
-        (BACK, world(settled())[1].knowing(unhealthy=("VMware Tools do not run",))),
-    ),
-    "rollback.no-papers": (world(settled(papers=None), spec=BACK), world(settled(), spec=BACK)),
-    "rollback.hardware-too-new": (
-        world(settled(hardware=14), spec=BACK),
-        world(settled(hardware=11), spec=BACK),
-    ),
-}
+def blocks(seen: World) -> set[str]:
+    return {concern.id for concern in blocking(*seen)}
 
 
 @pytest.mark.parametrize("identifier", CASES)
 def test_concern(identifier: str) -> None:
     with_it, without_it = CASES[identifier]
-    found = {concern.id: concern for concern in blocking(*with_it)}
-    assert identifier in found
-    concern = found[identifier]
-    assert concern.subject == "app01"
-    assert concern.sentence
-    assert concern.remedy
-    assert identifier in str(concern)
-    assert identifier not in {concern.id for concern in blocking(*without_it)}
+    found = [concern for concern in concerns(*with_it) if concern.id == identifier]
+    assert found
+    for concern in found:
+        assert concern.severity is RULES[identifier].severity
+        assert concern.subject in {"app01", "old-a", "vc60", "vc70", "vc60 and vc70"}
+        for text in (concern.sentence, concern.remedy):
+            assert text
+            assert not text.endswith(".")
+            assert "%s" not in text
+        assert identifier in str(concern)
+    assert identifier not in ids(without_it)
 
 
-@pytest.mark.parametrize(
-    ("identifier", "seen"),
-    [
-        ("disk.not-brought-along", world(a_vm(disks=BELOW))),
-        ("guest.question", world(a_vm(question=FOREIGN))),
-        ("host.none-able", world(settled(papers=replace(PAPERS, cluster="gone")), spec=BACK)),
-    ],
-)
+@pytest.mark.parametrize(("identifier", "seen"), LESS_OBVIOUS)
 def test_less_obvious_cases(identifier: str, seen: World) -> None:
-    assert identifier in {concern.id for concern in blocking(*seen)}
+    assert identifier in ids(seen)
 
 
-def test_every_concern_has_its_case() -> None:
-    found: set[Callable[..., object]] = set()
-    for with_it, _ in CASES.values():
-        found |= {check for check in ALL if list(check(*with_it))}
-    assert found == set(ALL)
+@pytest.mark.parametrize(("identifier", "seen"), worlds_place.ABSENT)
+def test_where_it_does_not_matter(identifier: str, seen: World) -> None:
+    assert identifier not in ids(seen)
 
 
-def test_no_tools_is_a_warning_where_the_policy_is_to_power_off() -> None:
-    found = concerns(*world(a_vm(tools=Tools.NOT_INSTALLED)))
-    assert [(concern.id, concern.severity) for concern in found] == [("guest.no-tools", Severity.WARNS)]
+def test_every_rule_has_its_case() -> None:
+    assert set(CASES) == set(RULES)
+    assert len(CASES) == len(worlds_vm.CASES) + len(worlds_place.CASES)
+
+
+def test_kinds_are_told_apart_and_complete() -> None:
+    identifiers = [kind.id for kind in KINDS]
+    assert len(set(identifiers)) == len(identifiers)
+    assert len(identifiers) >= 40
+    for kind in KINDS:
+        assert kind.about.endswith(".")
+        assert kind.remedy
+        assert not kind.remedy.endswith(".")
+        assert kind.source
+
+
+def _raised_in(tree: ast.AST) -> Iterator[str]:
+    """Yield the id of each concern that is made outside the rules; "*" for a part that is put together."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        place = {"Concern": 0, "_stop": 1}.get(name)
+        if place is None or len(node.args) <= place:
+            continue
+        match node.args[place]:
+            case ast.Constant(str(text)):
+                yield text
+            case ast.JoinedStr(parts):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)
+            case other:
+                assert isinstance(other, ast.Name | ast.Attribute), ast.dump(other)
+
+
+def test_no_id_exists_outside_the_registry() -> None:
+    raised = {
+        identifier
+        for package in ("migration", "vsphere", "components")
+        for path in (ROOT / package).rglob("*.py")
+        for identifier in _raised_in(ast.parse(path.read_text()))
+    }
+    assert {"register.no-*", "task.cancelled", "rollback.volume-not-seen", "datastore.vmfs3"} <= raised
+    listed = {kind.id for kind in KINDS}
+    assert {one for one in raised if not any(fnmatch(identifier, one) for identifier in listed)} == set()
+
+
+def test_no_tools_blocks_where_the_policy_is_to_stop() -> None:
+    seen = world(a_vm(tools=Tools.NOT_INSTALLED), spec=STOPPING)
+    assert blocks(seen) == {"guest.no-tools"}
 
 
 def test_those_that_block_come_first() -> None:
-    spec = replace(SPEC, networks={})
-    found = concerns(*world(a_vm(tools=Tools.NOT_INSTALLED), spec=spec))
-    assert [concern.severity for concern in found] == [Severity.BLOCKS, Severity.WARNS]
+    found = concerns(*world(a_vm(tools=Tools.NOT_INSTALLED), spec=replace(SPEC, networks={})))
+    assert [concern.severity for concern in found] == [Severity.BLOCKS, Severity.WARNS, Severity.INFORMS]
 
 
 def test_ambiguity_names_the_way_out() -> None:
     spec = replace(SPEC, identity=Identity("app01"))
     found = blocking(*world(a_vm(), a_vm(instance_uuid="other"), spec=spec))
     assert "uuid: …" in found[0].remedy
+
+
+def test_while_a_move_between_vcenters_ends_both_show_it_and_that_is_waited_for() -> None:
+    decision = decide(*world(a_vm(in_flight=worlds_vm.MOVING), settled()))
+    assert isinstance(decision, Wait)
+    assert "Relocate virtual machine" in decision.reason
+
+
+class TestAcceptance:
+    def test_an_accepted_warning_informs_with_the_reason(self) -> None:
+        spec = replace(SPEC, accepted={"guest.pinned": "set anew on Monday"})
+        found = next(
+            one for one in concerns(*world(a_vm(pinned="CPU affinity"), spec=spec)) if one.id == "guest.pinned"
+        )
+        assert found.severity is Severity.INFORMS
+        assert found.sentence.endswith("(accepted: set anew on Monday)")
+
+    def test_what_blocks_cannot_be_accepted(self) -> None:
+        spec = replace(SPEC, accepted={"vm.encrypted": "never mind"})
+        found = next(one for one in blocking(*world(a_vm(encrypted=True), spec=spec)) if one.id == "vm.encrypted")
+        assert "cannot be accepted" in found.sentence
+        assert "never mind" not in found.sentence
+
+    def test_others_stay_as_they_are(self) -> None:
+        spec = replace(SPEC, accepted={"guest.pinned": "set anew on Monday"})
+        found = concerns(*world(a_vm(consolidation=True), spec=spec))
+        assert Severity.WARNS in {one.severity for one in found if one.id == "vm.needs-consolidation"}
+
+    def test_the_ids_that_can_be_written_are_known(self) -> None:
+        assert {"guest.pinned", "live.cpu", "task.cancelled"} <= known_ids()
+        assert not any("*" in identifier for identifier in known_ids())
+
+
+AWFUL: Final[dict[str, Any]] = {
+    "devices": tuple(Device(kind, kind) for kind in ("passthrough", "vtpm", "usb", "hostMedia")),
+    "disks": disk(rdm="physical", sharing="bus", mode="nonpersistent", linked=True, written=2000),
+    "locked": ("RelocateVM_Task",),
+    "encrypted": True,
+    "fault_tolerant": True,
+    "vapp": True,
+    "tools_installer": True,
+    "consolidation": True,
+    "hardware": 21,
+    "memory": 5000.0,
+    "memory_reservation": 5000.0,
+    "pinned": "CPU affinity",
+    "snapshots": 5,
+    "depth": 5,
+}
+UNSAFE: Final = {
+    "vm.fault-tolerant",
+    "vm.encrypted",
+    "vm.locked",
+    "hardware.too-new",
+    "rdm.physical",
+    "disk.shared",
+    "device.passthrough",
+    "device.vtpm",
+    "host.reservation-too-large",
+}
+"""Going on would be refused, or the VM could not run there."""
+BEFOREHAND: Final = {
+    "vm.in-vapp",
+    "disk.nonpersistent",
+    "datastore.too-small",
+    "guest.tools-installer",
+    "site.permission",
+}
+"""Nothing that is worth a guest that stays down."""
+
+
+class TestOnItsWay:
+    """Everything is wrong at once. What may still hold a VM up, and where?"""
+
+    def around(self, vm: Vm, spec: VmSpec = SPEC) -> World:
+        lacking = {"lacking": (("tokyo7", "Folder.Create"),)}
+        return world(vm, spec=spec, target={**hosts("target", memory=768.0), **lacking})
+
+    def test_before_it_departs_all_of_it_blocks(self) -> None:
+        assert blocks(self.around(a_vm(**AWFUL))) == UNSAFE | BEFOREHAND
+
+    def test_as_long_as_it_runs_it_may_stay_although_its_papers_are_written(self) -> None:
+        assert blocks(self.around(a_vm(**AWFUL, papers=PAPERS))) == UNSAFE | BEFOREHAND
+
+    def test_once_its_guest_is_down_only_what_makes_going_on_unsafe(self) -> None:
+        seen = self.around(a_vm(**AWFUL, papers=PAPERS, power=Power.OFF))
+        assert blocks(seen) == UNSAFE
+        warned = {one.id for one in concerns(*seen) if one.severity is Severity.WARNS}
+        assert warned >= BEFOREHAND
+
+    def test_registered_where_it_is_wanted_nothing_keeps_it_from_being_powered_on(self) -> None:
+        assert blocks(self.around(arrived(**AWFUL))) == set()
+
+    def test_settled_only_what_forbids_the_copy_of_its_files(self) -> None:
+        assert blocks(self.around(settled(**AWFUL))) == {
+            "vm.fault-tolerant",
+            "vm.locked",
+            "rdm.physical",
+            "disk.shared",
+            "device.passthrough",
+            *BEFOREHAND - {"vm.in-vapp"},
+        }
+
+    def test_registered_nowhere_nothing_keeps_it_from_being_registered(self) -> None:
+        spec, seen = self.around(a_vm())
+        assert blocking(spec, replace(seen, vms=(), adrift=worlds_vm.LOST)) == ()
+
+    def test_at_the_source_again_where_it_is_wanted_nothing_does(self) -> None:
+        vm = a_vm(**AWFUL, papers=replace(PAPERS, leaving="target"), power=Power.OFF)
+        assert blocks(self.around(vm, BACK)) == set()
+
+    def test_a_card_that_lost_its_network_meanwhile_would_stay_without_for_good(self) -> None:
+        papers = replace(PAPERS, nics={"4000": "Backup"})
+        nics = (Nic(4000, "Network adapter 1", "m", "Backup"),)
+        assert blocks(self.around(arrived(papers=papers, nics=nics))) == {"network.unmapped"}

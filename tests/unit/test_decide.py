@@ -18,6 +18,7 @@ from migration.actions import (
     Reconnect,
     Register,
     Relocate,
+    RunHook,
     SetAttributes,
     ShutDown,
     Stop,
@@ -26,9 +27,10 @@ from migration.actions import (
     WritePapers,
 )
 from migration.decide import decide, departing, stage_of
+from migration.metadata import Metadata, Tag
 from migration.model import HOME, TEMPLATE_MARK, Disk, File, InFlight, Nic, Power, Question, Tools, Vm
 from migration.observation import Observation, SoFar
-from migration.wanted import Identity, Stage, VmSpec
+from migration.wanted import Hook, Identity, Stage, VmSpec
 from tests.fake_sites import QUESTION, FakeSites, a_vm
 
 SPEC = VmSpec(
@@ -94,6 +96,23 @@ class TestLeavingTheSource:
 
     def test_papers_remember_that_it_ran_before_we_shut_it_down(self) -> None:
         assert departing(SPEC, a_vm(papers=PAPERS, power=Power.OFF)).power is Power.ON
+
+    def test_registered_again_by_hand_half_way_its_papers_know_more_than_the_vcenter(self) -> None:
+        metadata = Metadata(frozenset({Tag("backup", "gold")}))
+        papers = departing(SPEC, a_vm(metadata=metadata))
+        again = a_vm(papers=papers, attributes={"owner": "tanaka"}, metadata=Metadata(groups=frozenset({"db"})))
+        assert departing(SPEC, replace(again, attributes={})).attributes == {"owner": "sato"}
+        assert departing(SPEC, again).attributes == {"owner": "tanaka"}
+        assert departing(SPEC, again).metadata == Metadata(metadata.tags, groups=frozenset({"db"}))
+
+    def test_papers_keep_the_addresses_of_a_guest_that_is_going_down(self) -> None:
+        papers = departing(SPEC, a_vm(addresses=("10.0.0.1",)))
+        assert departing(SPEC, a_vm(papers=papers, addresses=())).addresses == ("10.0.0.1",)
+
+    def test_the_hook_runs_before_anything_else_and_not_again_half_way(self) -> None:
+        spec = replace(SPEC, before=Hook(("notify",)))
+        assert next_step(spec, see(a_vm())) == RunHook("before", Hook(("notify",)))
+        assert next_step(spec, see(a_vm(papers=PAPERS))) == ShutDown(30)
 
     def test_a_vm_that_moved_to_another_host_gets_new_papers(self) -> None:
         step = next_step(SPEC, see(a_vm(papers=PAPERS, host="esx60-2")))

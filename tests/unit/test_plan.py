@@ -12,7 +12,7 @@ from migration.observation import Observation, SiteView
 from migration.plan import LONGEST, plan
 from migration.wanted import Stage
 from tests.fake_sites import FakeSites, a_vm
-from tests.unit.test_concerns import world
+from tests.unit.concern_worlds import world
 from tests.unit.test_decide import BACK, PAPERS, SPEC, settled
 
 SNAPSHOT = (Disk(2000, "Hard disk 1", File("vmfs:a", "app01/x-000001.vmdk"), 40, 5, below=frozenset({"vmfs:a"})),)

@@ -31,7 +31,7 @@ const MinimumVMFS = 1331 << 20
 type Volume struct {
 	UUID    string `json:"uuid"`
 	Label   string `json:"label"`
-	Version int    `json:"version"` // 5 or 6
+	Version int    `json:"version"` // 3, 5 or 6
 	// Dir is where the lab keeps the files; the fabric only passes it on.
 	Dir string `json:"-"`
 	// Capacity in bytes, and the device: set by the fabric.
@@ -65,9 +65,11 @@ type HBA struct {
 type Host struct {
 	Name string
 	HBAs []HBA
-	// VMFS is the newest version that the host can open.
-	VMFS int
+	// Oldest and VMFS are the oldest and the newest version of VMFS that the host can open.
+	Oldest, VMFS int
 }
+
+func (h *Host) opens(v *Volume) bool { return v.Version >= h.Oldest && v.Version <= h.VMFS }
 
 type mount struct {
 	mounted bool // false: taken out by an administrator, and stays out
@@ -241,7 +243,7 @@ func (f *Fabric) RescanVMFS(name string) {
 		}
 	}
 	for _, l := range f.luns {
-		if l.Volume == nil || !h.usable(l) || l.unresolved[name] || l.Volume.Version > h.VMFS || h.mounts[l.Volume.UUID] != nil {
+		if l.Volume == nil || !h.usable(l) || l.unresolved[name] || !h.opens(l.Volume) || h.mounts[l.Volume.UUID] != nil {
 			continue
 		}
 		h.mounts[l.Volume.UUID] = &mount{mounted: true}

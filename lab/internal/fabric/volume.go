@@ -99,7 +99,7 @@ func (f *Fabric) Mount(name, uuid string) error {
 		return ErrNotFound
 	case h.detached[l.NAA] || !h.usable(l):
 		return ErrDetached
-	case l.Volume.Version > h.VMFS:
+	case !h.opens(l.Volume):
 		return ErrVersion
 	case h.holds(l):
 		return ErrMounted
@@ -144,7 +144,7 @@ func (f *Fabric) Format(name, naa string, v Volume) (Volume, error) {
 			return ErrDetached
 		case h.holds(l):
 			return ErrMounted
-		case v.Version > h.VMFS:
+		case !h.opens(&v):
 			return ErrVersion
 		case l.Size < MinimumVMFS:
 			return ErrTooSmall
@@ -195,7 +195,7 @@ func (f *Fabric) ForceMount(name, uuid string) error {
 	if h == nil || l == nil || !l.unresolved[name] || !h.usable(l) {
 		return ErrNotFound
 	}
-	if l.Volume.Version > h.VMFS {
+	if !h.opens(l.Volume) {
 		return ErrVersion
 	}
 	h.mounts[uuid] = &mount{mounted: true, forced: true}

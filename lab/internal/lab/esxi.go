@@ -64,6 +64,15 @@ func (s *server) vmfs() int {
 	return 6
 }
 
+// oldestVMFS is the oldest version that the server opens. ESXi 6.7 and later would upgrade a VMFS 3 volume when they mount it, and
+// 7.0's documentation does not list it any more: the lab lets them leave it alone.
+func (s *server) oldestVMFS() int {
+	if scenario.Compare(s.spec.Version, "6.7") < 0 {
+		return 3
+	}
+	return 5
+}
+
 // newFabric builds the arrays, the fabric and the servers of the lab's scenario; volumes are directories below l.root.
 //
 // Servers that joined a cluster before the lab starts have been rescanned. The others booted with the blank LUNs that they may see
@@ -82,7 +91,7 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 			}
 			s := &server{spec: &v.Hosts[k], cert: cert, index: len(l.servers) + 1}
 			l.servers[s.spec.Name] = s
-			f.AddHost(fabric.Host{Name: s.spec.Name, VMFS: s.vmfs(), HBAs: l.hbas(s.spec.Name)})
+			f.AddHost(fabric.Host{Name: s.spec.Name, Oldest: s.oldestVMFS(), VMFS: s.vmfs(), HBAs: l.hbas(s.spec.Name)})
 		}
 		for _, dc := range v.Datacenters {
 			for _, c := range dc.Clusters {
@@ -106,8 +115,11 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 			}
 		}
 	}
+	if err := l.addLocalDisks(); err != nil {
+		return nil, err
+	}
 	for h := range l.servers {
-		f.Boot(h, func(lun fabric.LUN) bool { return joined[h] || lun.Volume == nil })
+		f.Boot(h, func(lun fabric.LUN) bool { return joined[h] || lun.Volume == nil || lun.Array == "" })
 		if joined[h] {
 			f.RescanVMFS(h)
 		}

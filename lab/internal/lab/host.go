@@ -151,7 +151,7 @@ func (vc *VC) setConnection(h *simulator.HostSystem, hs types.HostSystemConnecti
 	vc.update(h, types.PropertyChange{Name: "runtime.connectionState", Val: hs})
 	vc.read(h, func() { refs = h.Vm })
 	for _, r := range refs {
-		if vm, ok := get[*simulator.VirtualMachine](vc, r); ok {
+		if vm, ok := get[*simulator.VirtualMachine](vc, r); ok && !vc.orphan(vm) {
 			vc.update(vm, types.PropertyChange{Name: "runtime.connectionState", Val: vms}, types.PropertyChange{Name: "summary.runtime.connectionState", Val: vms})
 		}
 	}

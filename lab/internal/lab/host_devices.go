@@ -18,12 +18,11 @@ const (
 
 // storageDevices is what a host reports of its HBAs, its devices and the paths to them.
 func (l *Lab) storageDevices(host string) *types.HostStorageDeviceInfo {
-	boot := localDisk()
 	info := &types.HostStorageDeviceInfo{
 		HostBusAdapter: []types.BaseHostHostBusAdapter{&types.HostBlockHba{HostHostBusAdapter: types.HostHostBusAdapter{
 			Key: "key-vim.host.BlockHba-vmhba0", Device: "vmhba0", Bus: 0, Status: "unknown", Model: "Wellsburg AHCI Controller", Driver: "vmw_ahci", Pci: "0000:00:1f.2",
 		}}},
-		ScsiLun:           []types.BaseScsiLun{boot},
+		ScsiLun:           localDevices(l.Fabric.Devices(host)),
 		MultipathInfo:     &types.HostMultipathInfo{},
 		PlugStoreTopology: &types.HostPlugStoreTopology{},
 		ScsiTopology:      &types.HostScsiTopology{},
@@ -41,6 +40,9 @@ func (l *Lab) storageDevices(host string) *types.HostStorageDeviceInfo {
 	targets := map[string][]fabric.Device{} // array → devices
 	var arrays []string
 	for _, d := range l.Fabric.Devices(host) {
+		if d.Array == "" {
+			continue
+		}
 		if targets[d.Array] == nil {
 			arrays = append(arrays, d.Array)
 		}

@@ -252,11 +252,14 @@ func (o *hostStorage) UnmountForceMountedVmfsVolume(req *types.UnmountForceMount
 }
 
 // unmount refuses with ResourceInUse while a virtual machine is registered on the datastore, on whatever host of this vCenter, and
-// while the datastore is in a datastore cluster (docs/vsphere-facts.md, "Order off the old side").
+// while the datastore is in a datastore cluster or has Storage I/O Control (docs/vsphere-facts.md, "Order off the old side").
 func (o *hostStorage) unmount(part types.ManagedObjectReference, uuid string) *soap.Fault {
 	return o.vc.storage(part, func(h *simulator.HostSystem) types.BaseMethodFault {
 		if inUse := o.vc.volumeInUse(h, uuid); inUse != nil {
 			return inUse
+		}
+		if v := o.vc.lookup(o.vc.datacenterOf(h.Self), uuid); v != nil && o.vc.usesStorageIOControl(v.ref) {
+			return because(&types.ResourceInUse{Type: "Datastore", Name: v.name}, "Storage I/O Control is on for it and keeps a file open.")
 		}
 		return storageFault(o.vc.lab.Fabric.Unmount(h.Name, uuid), "volume "+uuid)
 	})

@@ -18,7 +18,7 @@ var infrastructure = []func(*VC){
 }
 
 // infrastructureSeeders build the scenario's datacenters, clusters, hosts, pools, folders, networks and datastores.
-var infrastructureSeeders = []func(*VC) error{seedInfrastructure}
+var infrastructureSeeders = []func(*VC) error{seedInfrastructure, seedStorage}
 
 // site indexes what a vCenter has of hosts and datastores. Its lock orders changes of that part of the inventory; it is taken
 // before the lock of any object of the simulator, never while one is held.
@@ -67,7 +67,7 @@ func byReference(a, b types.ManagedObjectReference) int {
 // parent returns the object that contains an entity, or nil.
 func (vc *VC) parent(e mo.Entity) mo.Entity {
 	var ref *types.ManagedObjectReference
-	vc.read(e, func() { ref = e.Entity().Parent })
+	vc.read(e, func() { ref = container(e) })
 	if ref == nil {
 		return nil
 	}

@@ -2,7 +2,7 @@ package lab
 
 // machines install what concerns virtual machines.
 var machines = []func(*VC){
-	installFeed, installTask, installVirtualMachine, installVMFolder, installCustomFields, installDatastoreBrowser, installDatastoreFiles,
+	installFeed, installTask, installServiceInstance, installVirtualMachine, installVMFolder, installCustomFields, installDatastoreBrowser, installDatastoreFiles,
 }
 
 // machineSeeders register the scenario's virtual machines.

@@ -26,6 +26,11 @@ var required = map[string]string{
 	"RemoveAllSnapshots_Task": "VirtualMachine.State.RemoveSnapshot",
 	"RemoveSnapshot_Task":     "VirtualMachine.State.RemoveSnapshot",
 	"RenameSnapshot":          "VirtualMachine.State.RenameSnapshot",
+	"ConsolidateVMDisks_Task": "VirtualMachine.State.RemoveSnapshot",
+	"UnmountToolsInstaller":   "VirtualMachine.Interact.ToolsInstall",
+
+	"TurnOffFaultToleranceForVM_Task": "VirtualMachine.Interact.TurnOffFaultTolerance",
+	"ConfigureDatastoreIORM_Task":     "Datastore.Config",
 
 	"VirtualMachine.Rename_Task":                  "VirtualMachine.Config.Rename",
 	"VirtualMachine.Destroy_Task":                 "VirtualMachine.Inventory.Delete",

@@ -70,6 +70,9 @@ func (vc *VC) forbidden(method string, this types.ManagedObjectReference, sessio
 	case vc.refused[override{this.Type, method}]:
 		return because(new(types.NotSupported), "The lab does not model %s.", method)
 	}
+	if m := vc.machines.get(this); m != nil {
+		return m.disabled(method)
+	}
 	return nil
 }
 

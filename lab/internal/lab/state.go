@@ -49,6 +49,8 @@ type DatastoreState struct {
 	Capacity   int64    `json:"capacity"`
 	Free       int64    `json:"free"`
 	Hosts      []string `json:"hosts"` // that have it mounted and can use it
+	Pod        string   `json:"pod"`   // the datastore cluster that it is in
+	SIOC       bool     `json:"sioc"`
 }
 
 // VMState is a virtual machine of the inventory.
@@ -80,6 +82,7 @@ type VMState struct {
 	Busy             bool              `json:"busy"` // a task has it
 	MetadataState                      // see state_metadata.go
 	Clock            ClockState        `json:"clock"`
+	HardState
 }
 
 // DiskState is a disk of a VM.
@@ -87,6 +90,11 @@ type DiskState struct {
 	Path string `json:"path"`
 	Size int64  `json:"size"` // bytes
 	Mode string `json:"mode"`
+	// Sharing is "sharingMultiWriter" of a disk that several VMs may write; RDM "physicalMode" or "virtualMode" of a raw device
+	// mapping; Linked is true for a disk that stands on another VM's.
+	Sharing string `json:"sharing"`
+	RDM     string `json:"rdm"`
+	Linked  bool   `json:"linked"`
 }
 
 // NICState is a NIC of a VM.
@@ -94,6 +102,7 @@ type NICState struct {
 	MAC       string `json:"mac"`
 	Network   string `json:"network"`
 	Connected bool   `json:"connected"`
+	Static    bool   `json:"static"` // the address was given by hand
 }
 
 // ClockState is how long the VM's guest was away since the lab started, in seconds of the lab and of the real site (scaled), and
@@ -199,6 +208,10 @@ func (vc *VC) parentName(e mo.Entity) string {
 func (vc *VC) datastoreState(ds *simulator.Datastore, v *volume) DatastoreState {
 	s := DatastoreState{Name: v.name, UUID: v.uuid, Free: v.free, Hosts: []string{}}
 	vc.newCtx().WithLock(ds, func() { s.Capacity = ds.Summary.Capacity })
+	s.SIOC = vc.usesStorageIOControl(ds.Self)
+	if p, ok := vc.parent(ds).(*simulator.StoragePod); ok {
+		s.Pod = vc.nameOf(p)
+	}
 	if dc := vc.datacenterOf(ds.Self); dc != nil {
 		s.Datacenter = vc.entityName(dc)
 	}
@@ -234,20 +247,24 @@ func (vc *VC) vmState(m *machine) (VMState, bool) {
 	if h, ok := vc.Map().Get(host).(mo.Entity); ok {
 		s.Host = vc.entityName(h)
 	}
-	s.Folder, s.Pool = vc.pathOf(folder), vc.pathOf(pool)
+	if a, ok := get[*simulator.VirtualApp](vc, pool); ok {
+		pool = deref(a.Parent)
+	}
+	s.Folder, s.Pool, s.HardState = vc.pathOf(folder), vc.pathOf(pool), vc.hardState(m)
 	s.MetadataState = vc.metadataState(m)
 	for _, x := range c.Hardware.Device {
 		switch d := x.(type) {
 		case *types.VirtualDisk:
 			switch b := d.Backing.(type) {
 			case *types.VirtualDiskFlatVer2BackingInfo:
-				s.Disks = append(s.Disks, DiskState{b.FileName, d.CapacityInBytes, b.DiskMode})
+				layers, _ := vc.lab.readDisk(vc.at(m, d))
+				s.Disks = append(s.Disks, DiskState{b.FileName, d.CapacityInBytes, b.DiskMode, b.Sharing, "", len(layers) > 0 && len(own(layers)) < len(layers)})
 			case *types.VirtualDiskRawDiskMappingVer1BackingInfo:
-				s.Disks = append(s.Disks, DiskState{b.FileName, d.CapacityInBytes, b.DiskMode})
+				s.Disks = append(s.Disks, DiskState{b.FileName, d.CapacityInBytes, b.DiskMode, b.Sharing, b.CompatibilityMode, false})
 			}
 		case types.BaseVirtualEthernetCard:
 			e := d.GetVirtualEthernetCard()
-			s.NICs = append(s.NICs, NICState{e.MacAddress, vc.networkName(e.Backing), e.Connectable != nil && e.Connectable.StartConnected})
+			s.NICs = append(s.NICs, NICState{e.MacAddress, vc.networkName(e.Backing), e.Connectable != nil && e.Connectable.StartConnected, e.AddressType == string(types.VirtualEthernetCardMacTypeManual)})
 			s.MACs = append(s.MACs, e.MacAddress)
 		}
 	}

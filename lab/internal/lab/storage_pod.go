@@ -15,7 +15,7 @@ type storageResources struct{ shadow }
 
 func installStoragePod(vc *VC) {
 	vc.redirect("StoragePod", &storagePod{vc.shadow("StoragePod")}, "Destroy_Task")
-	vc.redirect("StorageResourceManager", &storageResources{vc.shadow("StorageResourceManager")}, "ConfigureStorageDrsForPod_Task")
+	vc.redirect("StorageResourceManager", &storageResources{vc.shadow("StorageResourceManager")}, "ConfigureStorageDrsForPod_Task", "ConfigureDatastoreIORM_Task")
 }
 
 // completePod fills in the configuration of a new pod: Storage DRS is off until somebody switches it on.

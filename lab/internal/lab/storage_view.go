@@ -175,7 +175,10 @@ func vmfsVolume(m fabric.Mount) *types.HostVmfsVolume {
 		HostFileSystemVolume: types.HostFileSystemVolume{Type: "VMFS", Name: m.Label, Capacity: m.Capacity},
 		BlockSizeMb:          1, BlockSize: 1024, MaxBlocks: 63963136, MajorVersion: int32(m.Version), Version: "5.61", Uuid: m.UUID,
 		Extent: []types.HostScsiDiskPartition{{DiskName: m.NAA, Partition: 1}},
-		Ssd:    types.NewBool(true), Local: types.NewBool(false),
+		Ssd:    types.NewBool(m.Array != ""), Local: types.NewBool(m.Array == ""),
+	}
+	if m.Version < 5 {
+		v.Version = "3.60"
 	}
 	if m.Version >= 6 {
 		v.Version, v.UnmapGranularity, v.UnmapPriority = "6.82", 1024, "low"
@@ -241,6 +244,7 @@ func (vc *VC) newDatastore(dc *simulator.Datacenter, m *hostMount) *simulator.Da
 		Name: name, Url: m.dir, Capacity: m.capacity, Type: m.kind, Accessible: m.accessible, MultipleHostAccess: types.NewBool(false),
 		MaintenanceMode: string(types.DatastoreSummaryMaintenanceModeStateNormal),
 	}
+	ds.IormConfiguration = storageIOControl(false)
 	browser := &simulator.HostDatastoreBrowser{}
 	vc.Map().Put(browser)
 	ds.Browser = browser.Self

@@ -232,4 +232,7 @@ var methodNames = map[string]string{
 	"cluster.EVCManager.disableEvc":                    "DisableEvcMode_Task",
 	"cluster.EVCManager.checkConfigureEvc":             "CheckConfigureEvcMode_Task",
 	"StorageResourceManager.configureStorageDrsForPod": "ConfigureStorageDrsForPod_Task",
+	"StorageResourceManager.configureDatastoreIORM":    "ConfigureDatastoreIORM_Task",
+	"VirtualMachine.turnOffFaultTolerance":             "TurnOffFaultToleranceForVM_Task",
+	"VirtualMachine.consolidateDisks":                  "ConsolidateVMDisks_Task",
 }

@@ -128,6 +128,9 @@ func (m *machine) take(task types.ManagedObjectReference) types.BaseMethodFault 
 	if m.vm() == nil {
 		return &types.ManagedObjectNotFound{Obj: m.self}
 	}
+	if f := m.pending(); f != nil {
+		return f
+	}
 	m.task = &task
 	return nil
 }
@@ -145,6 +148,9 @@ func (m *machine) run(descriptionID string, fn func(*job) (types.AnyType, types.
 			return nil, f
 		}
 		defer m.release()
+		if f := m.orphaned(); f != nil {
+			return nil, f
+		}
 		return fn(j)
 	})
 }
@@ -158,7 +164,7 @@ func wrongPower(is, needs types.VirtualMachinePowerState) types.BaseMethodFault 
 // has the file open.
 func (m *machine) save() types.BaseMethodFault {
 	at := m.place()
-	if holder := m.vc.lab.locks.holder(at); holder != "" && holder != m.owner() {
+	if m.vc.lab.locks.others(at, m.owner()) {
 		return locked(at)
 	}
 	m.mu.Lock()
@@ -166,6 +172,9 @@ func (m *machine) save() types.BaseMethodFault {
 	m.mu.Unlock()
 	dc := m.datacenter()
 	d := encode(m.config(), at, location, func(x types.BaseVirtualDevice) (place, bool) { return m.vc.placeOf(dc, x) })
+	if m.power() == suspended {
+		d.Set(suspendKey, path.Base(m.suspendFile().path))
+	}
 	return m.vc.lab.writeFile(at, d.Bytes())
 }
 

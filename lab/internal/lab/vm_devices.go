@@ -79,11 +79,6 @@ func translate(pairs [][2]string, from, to int, v string) string {
 	return pairs[0][to]
 }
 
-var diskModes = [][2]string{
-	{"persistent", "persistent"}, {"independent_persistent", "independent-persistent"}, {"independent_nonpersistent", "independent-nonpersistent"},
-	{"nonpersistent", "nonpersistent"}, {"append", "append"}, {"undoable", "undoable"},
-}
-
 // buses are those that drives sit on, with how many there are and how many places each has.
 var buses = []struct {
 	name         string
@@ -127,6 +122,7 @@ func (vc *VC) readDevices(dc *simulator.Datacenter, at place, d *vmx.Dictionary)
 			devices = append(devices, vc.readNIC(dc, d, int32(n)))
 		}
 	}
+	devices = append(devices, vc.readPeripherals(dc, at, d)...)
 	arrange(devices)
 	return devices, disks, nil
 }
@@ -135,6 +131,8 @@ func (vc *VC) readDevices(dc *simulator.Datacenter, at place, d *vmx.Dictionary)
 func arrange(devices []types.BaseVirtualDevice) {
 	children := map[int32][]int32{}
 	disks, nics, cds, scsis, satas := 0, 0, 0, 0, 0
+	others := map[string]int{}
+	other := func(kind string) int { others[kind]++; return others[kind] - 1 }
 	next := func(n *int, name string) string { *n++; return fmt.Sprintf("%s %d", name, *n) }
 	for _, x := range devices {
 		v := x.GetVirtualDevice()
@@ -143,6 +141,10 @@ func arrange(devices []types.BaseVirtualDevice) {
 		}
 		summary := ""
 		text := ""
+		if text, summary = labelOf(x, other); text != "" {
+			v.DeviceInfo = &types.Description{Label: text, Summary: summary}
+			continue
+		}
 		switch y := x.(type) {
 		case *types.VirtualDisk:
 			text, summary = next(&disks, "Hard disk"), fmt.Sprintf("%d KB", y.CapacityInKB)
@@ -156,8 +158,11 @@ func arrange(devices []types.BaseVirtualDevice) {
 			}
 		case *types.VirtualCdrom:
 			text, summary = next(&cds, "CD/DVD drive"), "Remote device"
-			if b, ok := v.Backing.(*types.VirtualCdromIsoBackingInfo); ok {
+			switch b := v.Backing.(type) {
+			case *types.VirtualCdromIsoBackingInfo:
 				summary = "ISO " + b.FileName
+			case *types.VirtualCdromAtapiBackingInfo:
+				summary = b.DeviceName
 			}
 		case types.BaseVirtualSCSIController:
 			text, summary = fmt.Sprintf("SCSI controller %d", scsis), scsiType(x)
@@ -251,9 +256,15 @@ func (vc *VC) readDrive(dc *simulator.Datacenter, at place, d *vmx.Dictionary, n
 	connect := &types.VirtualDeviceConnectInfo{StartConnected: d.True(node + ".startConnected"), AllowGuestControl: true}
 	switch kind {
 	case "cdrom-image":
+		if strings.HasPrefix(name, toolsImages) {
+			return &types.VirtualCdrom{VirtualDevice: types.VirtualDevice{Backing: toolsImage(name), Connectable: connect}}, nil, nil
+		}
 		b := &types.VirtualCdromIsoBackingInfo{VirtualDeviceFileBackingInfo: vc.fileBacking(dc, at.absolute(name))}
 		return &types.VirtualCdrom{VirtualDevice: types.VirtualDevice{Backing: b, Connectable: connect}}, nil, nil
 	case "atapi-cdrom", "cdrom-raw":
+		if name != "" && !d.True(node+".clientDevice") {
+			return &types.VirtualCdrom{VirtualDevice: types.VirtualDevice{Backing: &types.VirtualCdromAtapiBackingInfo{VirtualDeviceDeviceBackingInfo: device(name)}, Connectable: connect}}, nil, nil
+		}
 		b := &types.VirtualCdromRemotePassthroughBackingInfo{VirtualDeviceRemoteDeviceBackingInfo: types.VirtualDeviceRemoteDeviceBackingInfo{DeviceName: name, UseAutoDetect: types.NewBool(false)}}
 		return &types.VirtualCdrom{VirtualDevice: types.VirtualDevice{Backing: b, Connectable: connect}}, nil, nil
 	}
@@ -262,57 +273,9 @@ func (vc *VC) readDrive(dc *simulator.Datacenter, at place, d *vmx.Dictionary, n
 	if fault != nil {
 		return nil, nil, because(&types.InvalidVmConfig{Property: node + ".fileName"}, "%s", describe(fault))
 	}
-	return vc.diskDevice(dc, layers, translate(diskModes, 1, 0, d.Get(node+".mode"))), &file, nil
-}
-
-// diskDevice is the device of a disk with these layers.
-func (vc *VC) diskDevice(dc *simulator.Datacenter, layers []layer, mode string) *types.VirtualDisk {
-	base := layers[len(layers)-1]
-	var backing, last *types.VirtualDiskFlatVer2BackingInfo
-	for _, y := range layers {
-		b := &types.VirtualDiskFlatVer2BackingInfo{
-			VirtualDeviceFileBackingInfo: vc.fileBacking(dc, y.at),
-			DiskMode:                     mode, Split: types.NewBool(false), WriteThrough: types.NewBool(false),
-			ThinProvisioned: types.NewBool(base.thin()), EagerlyScrub: types.NewBool(false),
-			ContentId: y.desc.DDB.Get("ddb.longContentID"), Uuid: diskID(base), DigestEnabled: types.NewBool(false), Sharing: string(types.VirtualDiskSharingSharingNone),
-		}
-		if y.desc.Delta() {
-			b.DeltaDiskFormat = string(types.VirtualDiskDeltaDiskFormatRedoLogFormat)
-		}
-		if last == nil {
-			backing = b
-		} else {
-			last.Parent = b
-		}
-		last = b
-	}
-	var device types.BaseVirtualDeviceBackingInfo = backing
-	if raw := base.rawBacking(backing.VirtualDeviceFileBackingInfo, mode); raw != nil {
-		device = raw
-	}
-	return &types.VirtualDisk{
-		VirtualDevice:   types.VirtualDevice{Backing: device},
-		CapacityInKB:    base.capacity() / 1024,
-		CapacityInBytes: base.capacity(),
-		Shares:          &types.SharesInfo{Shares: 1000, Level: types.SharesLevelNormal},
-		StorageIOAllocation: &types.StorageIOAllocationInfo{
-			Limit: types.NewInt64(-1), Shares: &types.SharesInfo{Shares: 1000, Level: types.SharesLevelNormal}, Reservation: types.NewInt32(0),
-		},
-	}
-}
-
-func diskID(y layer) string {
-	u, _ := vmx.ParseUUID(y.desc.DDB.Get("ddb.uuid"))
-	return strings.ToUpper(u)
-}
-
-// fileBacking names a file by the datacenter's names; a volume that it does not have keeps its UUID, as at vCenter.
-func (vc *VC) fileBacking(dc *simulator.Datacenter, at place) types.VirtualDeviceFileBackingInfo {
-	if v := vc.lookup(dc, at.uuid); v != nil {
-		ref := v.ref
-		return types.VirtualDeviceFileBackingInfo{FileName: v.path(at.path), Datastore: &ref}
-	}
-	return types.VirtualDeviceFileBackingInfo{FileName: volumesRoot + at.String()}
+	disk := vc.diskDevice(dc, layers, translate(diskModes, 1, 0, d.Get(node+".mode")))
+	setSharing(disk, translate(diskSharing, 1, 0, d.Get(node+".sharing")))
+	return disk, &file, nil
 }
 
 func (vc *VC) readNIC(dc *simulator.Datacenter, d *vmx.Dictionary, n int32) types.BaseVirtualDevice {

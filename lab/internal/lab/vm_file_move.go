@@ -42,6 +42,16 @@ type diskMove struct {
 	layers   []layer // the new ones, running layer first
 }
 
+// any reports whether a move of files is planned.
+func (f *fileMove) any() bool {
+	for key, layers := range f.layers {
+		if layers[0].at.uuid != f.targets[key] {
+			return true
+		}
+	}
+	return f.home != f.m.place().uuid
+}
+
 func (f *fileMove) empty() bool { return len(f.moves) == 0 && f.home == f.m.place().uuid }
 
 func (f *fileMove) bytes() (n int64) {
@@ -57,13 +67,13 @@ func (f *fileMove) begin() types.BaseMethodFault {
 	from := f.m.place()
 	f.at, f.disks, f.used, f.taken = from, map[place]place{}, map[string]bool{}, map[place]bool{}
 	for _, layers := range f.layers {
-		for _, y := range layers {
-			if h := l.locks.holder(y.at); h != "" && h != f.m.owner() {
+		for _, y := range own(layers) {
+			if l.locks.others(y.at, f.m.owner()) {
 				return locked(y.at)
 			}
 		}
 	}
-	if h := l.locks.holder(from); h != "" && h != f.m.owner() {
+	if l.locks.others(from, f.m.owner()) {
 		return locked(from)
 	}
 	if fault := f.space(); fault != nil {
@@ -108,7 +118,7 @@ func (f *fileMove) space() types.BaseMethodFault {
 	need := map[string]int64{}
 	for key, layers := range f.layers {
 		if to := f.targets[key]; layers[0].at.uuid != to {
-			for _, y := range layers {
+			for _, y := range whole(layers) {
 				need[to] += y.allocated()
 			}
 		}
@@ -147,6 +157,7 @@ func fileName(name string) string { return strings.ReplaceAll(name, "/", "%2f") 
 // newDisk makes the files of a disk in a directory, the base first, each layer pointing to its new parent.
 func (f *fileMove) newDisk(key int32, layers []layer, dir place) types.BaseMethodFault {
 	l := f.m.vc.lab
+	layers = whole(layers)
 	free := func(name string) bool {
 		p := place{dir.uuid, path.Join(dir.path, name)}
 		return !f.taken[p] && l.size(p) < 0
@@ -200,6 +211,7 @@ func (f *fileMove) commit() types.BaseMethodFault {
 				n := f.vc.diskDevice(f.dc, x.layers, b.DiskMode)
 				v := clone(d).(*types.VirtualDisk)
 				v.Backing = n.Backing
+				setSharing(v, sharingOf(d.(*types.VirtualDisk)))
 				list[i] = v
 			}
 		}

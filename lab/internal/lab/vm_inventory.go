@@ -170,19 +170,13 @@ func (vc *VC) drop(m *machine) {
 		return
 	}
 	var before, snapshots []types.ManagedObjectReference
-	var parent types.ManagedObjectReference
+	m.leave()
 	m.read(func(vm *simulator.VirtualMachine) {
-		before, parent = parents(vm), *vm.Parent
+		before = parents(vm)
 		snapshots = snapshotRefs(vm.Snapshot)
 	})
 	vc.relink(m.self, before, nil)
-	if f, ok := vc.Map().Get(parent).(*simulator.Folder); ok {
-		ctx := vc.newCtx()
-		ctx.WithLock(f, func() {
-			list := slices.DeleteFunc(slices.Clone(f.ChildEntity), func(r types.ManagedObjectReference) bool { return r == m.self })
-			ctx.Update(f, []types.PropertyChange{{Name: "childEntity", Val: list}})
-		})
-	}
+	vc.leaveFolder(m)
 	vc.machines.mu.Lock()
 	delete(vc.machines.byRef, m.self)
 	delete(vc.machines.homes, m.place())

@@ -17,10 +17,15 @@ func installVirtualMachine(vc *VC) {
 	vc.redirect("VirtualMachine", o,
 		"PowerOnVM_Task", "PowerOffVM_Task", "SuspendVM_Task", "ResetVM_Task", "ShutdownGuest", "RebootGuest", "AnswerVM",
 		"UnregisterVM", "ReconfigVM_Task", "Rename_Task", "MarkAsTemplate", "MarkAsVirtualMachine", "RelocateVM_Task", "MigrateVM_Task",
-		"CreateSnapshot_Task", "RemoveAllSnapshots_Task", "RefreshStorageInfo", "Reload", "SetCustomValue", "Destroy_Task")
+		"CreateSnapshot_Task", "RemoveAllSnapshots_Task", "RefreshStorageInfo", "Reload", "SetCustomValue", "Destroy_Task",
+		"UnmountToolsInstaller", "TurnOffFaultToleranceForVM_Task", "ConsolidateVMDisks_Task")
 	// The simulator's own versions of these would change the managed object and leave the files behind.
 	vc.refuse("VirtualMachine", "CloneVM_Task", "CreateSnapshotEx_Task", "RevertToCurrentSnapshot_Task", "CustomizeVM_Task", "UpgradeVM_Task",
-		"PromoteDisks_Task", "StandbyGuest", "AttachDisk_Task", "DetachDisk_Task", "InstantClone_Task")
+		"PromoteDisks_Task", "StandbyGuest", "AttachDisk_Task", "DetachDisk_Task", "InstantClone_Task", "MountToolsInstaller",
+		"CreateSecondaryVM_Task", "CreateSecondaryVMEx_Task", "DisableSecondaryVM_Task", "EnableSecondaryVM_Task", "MakePrimaryVM_Task",
+		"TerminateFaultTolerantVM_Task", "CryptoUnlock_Task")
+	vc.refuse("VirtualApp", "CloneVApp_Task", "CreateChildVM_Task", "Destroy_Task", "ExportVApp", "MoveIntoResourcePool", "PowerOffVApp_Task", "PowerOnVApp_Task",
+		"SuspendVApp_Task", "unregisterVApp_Task", "UpdateVAppConfig", "UpdateLinkedChildren", "CreateVApp", "CreateResourcePool", "ImportVApp", "UpdateConfig", "DestroyChildren")
 	vc.refuse("VirtualMachineSnapshot", "RevertToSnapshot_Task", "ExportSnapshot")
 	vc.redirect("VirtualMachineSnapshot", &snapshotObject{vc.shadow("VirtualMachineSnapshot")}, "RemoveSnapshot_Task", "RenameSnapshot")
 }
@@ -111,9 +116,7 @@ func (m *machine) rename(c *types.VirtualMachineConfigInfo, name string) types.B
 	if name == "" || len(name) > 80 {
 		return &types.InvalidName{Name: name, Entity: &m.self}
 	}
-	var parent types.ManagedObjectReference
-	m.read(func(vm *simulator.VirtualMachine) { parent = *vm.Parent })
-	if f, ok := m.vc.Map().Get(parent).(*simulator.Folder); ok {
+	if f := m.folder(); f != nil {
 		if fault := m.vc.freeName(f, name); fault != nil {
 			return fault
 		}
@@ -125,7 +128,7 @@ func (m *machine) rename(c *types.VirtualMachineConfigInfo, name string) types.B
 // replace makes c the VM's configuration: in memory, in the properties that follow from it, and in its .vmx.
 func (m *machine) replace(c *types.VirtualMachineConfigInfo) types.BaseMethodFault {
 	at := m.place()
-	if holder := m.vc.lab.locks.holder(at); holder != "" && holder != m.owner() {
+	if m.vc.lab.locks.others(at, m.owner()) {
 		return locked(at)
 	}
 	modified(c)

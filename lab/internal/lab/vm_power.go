@@ -1,8 +1,8 @@
 package lab
 
 import (
-	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,8 +40,10 @@ func (m *machine) powerOn(j *job) types.BaseMethodFault {
 	case was == on:
 		return wrongPower(was, on)
 	}
-	if f := m.runnable(); f != nil {
-		return f
+	for _, check := range []func() types.BaseMethodFault{m.runnable, m.resumable, m.admitted} {
+		if f := check(); f != nil {
+			return f
+		}
 	}
 	files, f := m.files()
 	if f != nil {
@@ -66,24 +68,25 @@ func (m *machine) powerOn(j *job) types.BaseMethodFault {
 }
 
 // files are those that a host opens to run the VM. All must be there, on volumes that the host has mounted.
-func (m *machine) files() ([]place, types.BaseMethodFault) {
+func (m *machine) files() (openFiles, types.BaseMethodFault) {
 	dc, at, host := m.datacenter(), m.place(), m.host()
-	out := []place{at}
+	out := openFiles{write: []place{at}}
 	if m.vc.lab.size(at) < 0 {
-		return nil, &types.FileNotFound{FileFault: types.FileFault{File: at.path}}
+		return out, &types.FileNotFound{FileFault: types.FileFault{File: at.path}}
 	}
 	disks, f := m.vc.disks(dc, m.config())
 	if f != nil {
-		return nil, f
+		return out, f
 	}
 	for _, layers := range disks {
-		for _, y := range layers {
-			out = append(out, y.at)
+		out.write = append(out.write, layers[0].at)
+		for _, y := range layers[1:] {
+			out.read = append(out.read, y.at)
 		}
 	}
-	for _, p := range out {
+	for _, p := range slices.Concat(out.write, out.read) {
 		if v := m.vc.lookup(dc, p.uuid); v == nil || !v.hosts[host.Self] {
-			return nil, because(&types.CannotAccessFile{FileFault: types.FileFault{File: p.path}}, "Host '%s' has not mounted its volume.", m.vc.entityName(host))
+			return out, because(&types.CannotAccessFile{FileFault: types.FileFault{File: p.path}}, "Host '%s' has not mounted its volume.", m.vc.entityName(host))
 		}
 	}
 	return out, nil
@@ -91,6 +94,9 @@ func (m *machine) files() ([]place, types.BaseMethodFault) {
 
 // runnable checks a VM against its host.
 func (m *machine) runnable() types.BaseMethodFault {
+	if f := m.vc.hasDevices(m.config(), m.host()); f != nil {
+		return f
+	}
 	return m.vc.runsOn(m.config(), m.host())
 }
 
@@ -123,6 +129,11 @@ func (vc *VC) runsOn(c *types.VirtualMachineConfigInfo, host *simulator.HostSyst
 	if threads > 0 && c.Hardware.NumCPU > int32(threads) {
 		return &types.NotEnoughCpus{NumCpuDest: int32(threads), NumCpuVm: c.Hardware.NumCPU}
 	}
+	for _, f := range []types.BaseMethodFault{unreserved(c), vc.decipher(c, host)} {
+		if f != nil {
+			return f
+		}
+	}
 	for _, x := range c.Hardware.Device {
 		v := x.GetVirtualDevice()
 		if _, ok := x.(types.BaseVirtualEthernetCard); !ok || v.Connectable != nil && !v.Connectable.StartConnected {
@@ -150,10 +161,15 @@ func (m *machine) started(resumed bool) {
 	m.mu.Unlock()
 	m.edit(func(vm *simulator.VirtualMachine) {
 		vm.Runtime.PowerState, vm.Runtime.BootTime, vm.Runtime.MinRequiredEVCModeKey = on, now(), evc
-		vm.Runtime.CleanPowerOff = nil
+		vm.Runtime.CleanPowerOff, vm.Runtime.SuspendTime, vm.Runtime.MemoryOverhead = nil, nil, overhead(vm.Config)
+		m.running(vm, true)
 		connect(vm, true)
 		m.report(vm, resumed && g.Tools == "running")
 	})
+	if resumed {
+		_ = os.Remove(m.vc.lab.on(m.suspendFile()))
+		_ = m.save() // without the name of the memory
+	}
 	at := m.place()
 	m.vc.lab.ledger.PowerOn(m.vc.Spec.Name, at.String())
 	m.vc.lab.guests.On(g.ID, time.Now())
@@ -223,13 +239,15 @@ func (m *machine) stopped(clean bool) {
 	m.stopping = false
 	g, at := m.guest, m.at
 	m.mu.Unlock()
+	wasSuspended := m.power() == suspended
 	_ = os.Remove(m.vc.lab.on(m.suspendFile()))
 	m.vc.lab.locks.unlock(m.owner())
 	m.vc.lab.ledger.PowerOff(m.vc.Spec.Name, at.String())
 	m.vc.lab.guests.Off(g.ID, time.Now())
 	m.edit(func(vm *simulator.VirtualMachine) {
 		vm.Runtime.PowerState, vm.Runtime.BootTime, vm.Runtime.CleanPowerOff = off, nil, types.NewBool(clean)
-		vm.Runtime.MinRequiredEVCModeKey = ""
+		vm.Runtime.MinRequiredEVCModeKey, vm.Runtime.SuspendTime, vm.Runtime.MemoryOverhead = "", nil, 0
+		m.running(vm, false)
 		connect(vm, false)
 		m.report(vm, false)
 		m.mu.Lock()
@@ -238,11 +256,9 @@ func (m *machine) stopped(clean bool) {
 			m.task = nil
 		}
 	})
-}
-
-func (m *machine) suspendFile() place {
-	at := m.place()
-	return at.absolute(fmt.Sprintf("%s-%08x.vmss", strings.TrimSuffix(strings.TrimSuffix(at.path[strings.LastIndex(at.path, "/")+1:], ".vmx"), ".vmtx"), m.vc.lab.ID.Bytes(4, "vmss", at.String())))
+	if wasSuspended {
+		_ = m.save()
+	}
 }
 
 // PowerOffVMTask cuts the power: the guest is not asked.
@@ -267,41 +283,6 @@ func (o *vmObject) PowerOffVMTask(req *types.PowerOffVM_Task) soap.HasFault {
 		return nil, nil
 	})
 	return &methods.PowerOffVM_TaskBody{Res: &types.PowerOffVM_TaskResponse{Returnval: ref}}
-}
-
-// SuspendVMTask writes the VM's memory to its directory and stops it.
-func (o *vmObject) SuspendVMTask(req *types.SuspendVM_Task) soap.HasFault {
-	m, gone := o.vc.machineOf(req.This)
-	if gone != nil {
-		return &methods.SuspendVM_TaskBody{Fault_: gone}
-	}
-	ref := m.run("VirtualMachine.suspend", func(j *job) (types.AnyType, types.BaseMethodFault) {
-		if p := m.power(); p != on {
-			return nil, wrongPower(p, suspended)
-		}
-		if f := j.sleep(m.vc.lab.Scenario.Durations.PowerOff); f != nil {
-			return nil, f
-		}
-		if f := j.commit(); f != nil {
-			return nil, f
-		}
-		at := m.place()
-		_ = os.WriteFile(m.vc.lab.on(m.suspendFile()), nil, 0o600)
-		m.mu.Lock()
-		m.era++
-		g := m.guest
-		m.mu.Unlock()
-		m.edit(func(vm *simulator.VirtualMachine) {
-			vm.Runtime.PowerState, vm.Runtime.SuspendTime = suspended, now()
-			connect(vm, false)
-			m.report(vm, false)
-		})
-		m.vc.lab.locks.unlock(m.owner())
-		m.vc.lab.ledger.PowerOff(m.vc.Spec.Name, at.String())
-		m.vc.lab.guests.Off(g.ID, time.Now())
-		return nil, nil
-	})
-	return &methods.SuspendVM_TaskBody{Res: &types.SuspendVM_TaskResponse{Returnval: ref}}
 }
 
 // ResetVMTask cuts the power and starts the VM again.

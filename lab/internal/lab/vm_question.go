@@ -14,8 +14,10 @@ import (
 
 // question is one that a VM waits to have answered.
 type question struct {
-	id     string
-	answer chan string // key of the choice
+	id      string
+	answer  chan string // key of the choice
+	choices []string
+	text    string // of a question that no task has put
 }
 
 // Keys of the choices of msg.uuid.altered. CloudStack's agent answers "1" for "I moved it", and PowerCLI and Ansible name the
@@ -79,7 +81,7 @@ func extra(c *types.VirtualMachineConfigInfo, key string) string {
 
 // ask puts the question and waits for the answer.
 func (m *machine) ask(j *job) (string, types.BaseMethodFault) {
-	q := &question{id: fmt.Sprint(m.vc.machines.questions.Add(1)), answer: make(chan string, 1)}
+	q := &question{id: fmt.Sprint(m.vc.machines.questions.Add(1)), answer: make(chan string, 1), choices: []string{answerCancel, answerMoved, answerCopied}}
 	m.mu.Lock()
 	m.asked = q
 	m.mu.Unlock()
@@ -130,7 +132,7 @@ func (o *vmObject) AnswerVM(req *types.AnswerVM) soap.HasFault {
 	switch {
 	case m.asked == nil || m.asked.id != req.QuestionId:
 		body.Fault_ = fault(&types.InvalidArgument{InvalidProperty: "questionId"})
-	case !slices.Contains([]string{answerCancel, answerMoved, answerCopied}, req.AnswerChoice):
+	case !m.asked.offers(req.AnswerChoice):
 		body.Fault_ = fault(&types.InvalidArgument{InvalidProperty: "answerChoice"})
 	default:
 		m.asked.answer <- req.AnswerChoice

@@ -29,6 +29,9 @@ func (o *vmObject) ReconfigVMTask(req *types.ReconfigVM_Task) soap.HasFault {
 		if m.template() {
 			return nil, because(new(types.NotSupported), "A template cannot be reconfigured.")
 		}
+		if p := m.power(); p == suspended {
+			return nil, wrongPower(p, off)
+		}
 		if _, f := m.reconfigured(&req.Spec); f != nil { // refuse before the time passes
 			return nil, f
 		}
@@ -74,6 +77,9 @@ func (m *machine) reconfigured(spec *types.VirtualMachineConfigSpec) (*types.Vir
 		t := *c.Tools
 		t.SyncTimeWithHost = spec.Tools.SyncTimeWithHost
 		c.Tools = &t
+	}
+	if f := m.trackable(spec.ChangeTrackingEnabled); f != nil {
+		return nil, f
 	}
 	if spec.ChangeTrackingEnabled != nil {
 		c.ChangeTrackingEnabled = spec.ChangeTrackingEnabled
@@ -201,7 +207,7 @@ func (m *machine) reload() types.BaseMethodFault {
 		if f != nil {
 			return f
 		}
-		c.Template, c.ChangeVersion = m.template(), m.config().ChangeVersion
+		c.Template, c.ChangeVersion, c.FtInfo = m.template(), m.config().ChangeVersion, m.config().FtInfo
 		m.mu.Lock()
 		m.guest = g
 		m.mu.Unlock()

@@ -43,6 +43,9 @@ func (m *machine) changeDevices(c *types.VirtualMachineConfigInfo, changes []typ
 			if _, disk := list[at].(*types.VirtualDisk); disk {
 				return bad("virtualDeviceSpec.device", "The lab does not remove disks.")
 			}
+			if p := m.power(); p != off && (direct(list[at]) || is[*types.VirtualTPM](list[at])) {
+				return wrongPower(p, off)
+			}
 			list = slices.Delete(list, at, at+1)
 		case types.VirtualDeviceConfigSpecOperationAdd:
 			d, f := m.addNIC(list, s.Device, i)
@@ -87,7 +90,9 @@ func (m *machine) editDevice(old, change types.BaseVirtualDevice, index int) (ty
 	case *types.VirtualCdrom:
 		switch b := n.Backing.(type) {
 		case nil:
-		case *types.VirtualCdromRemotePassthroughBackingInfo, *types.VirtualCdromRemoteAtapiBackingInfo, *types.VirtualCdromAtapiBackingInfo:
+		case *types.VirtualCdromAtapiBackingInfo:
+			v.Backing = &types.VirtualCdromAtapiBackingInfo{VirtualDeviceDeviceBackingInfo: device(b.DeviceName)}
+		case *types.VirtualCdromRemotePassthroughBackingInfo, *types.VirtualCdromRemoteAtapiBackingInfo:
 			v.Backing = &types.VirtualCdromRemotePassthroughBackingInfo{VirtualDeviceRemoteDeviceBackingInfo: types.VirtualDeviceRemoteDeviceBackingInfo{UseAutoDetect: types.NewBool(false)}}
 		case *types.VirtualCdromIsoBackingInfo:
 			at, ok := m.vc.placeNamed(m.datacenter(), b.FileName)
@@ -96,6 +101,7 @@ func (m *machine) editDevice(old, change types.BaseVirtualDevice, index int) (ty
 			}
 			v.Backing = &types.VirtualCdromIsoBackingInfo{VirtualDeviceFileBackingInfo: m.vc.fileBacking(m.datacenter(), at)}
 		}
+	case *types.VirtualFloppy, *types.VirtualSerialPort, *types.VirtualParallelPort: // whether they are connected; their backing stays
 	case *types.VirtualDisk:
 		b, ok := n.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
 		have, flat := v.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
@@ -143,7 +149,7 @@ func (vc *VC) plug(host *simulator.HostSystem, card *types.VirtualEthernetCard, 
 // addNIC is a new NIC with the next free key and, if it has none, an address.
 func (m *machine) addNIC(list []types.BaseVirtualDevice, d types.BaseVirtualDevice, index int) (types.BaseVirtualDevice, types.BaseMethodFault) {
 	x, ok := clone(d).(types.BaseVirtualEthernetCard)
-	if !ok {
+	if !ok || direct(d) {
 		return nil, because(&types.InvalidDeviceSpec{DeviceIndex: int32(index)}, "The lab adds NICs only.")
 	}
 	card := x.GetVirtualEthernetCard()

@@ -63,6 +63,7 @@ type registration struct {
 
 	dc       *simulator.Datacenter
 	at       place
+	asleep   bool // its .vmx names a file with its memory
 	host     *simulator.HostSystem
 	config   *types.VirtualMachineConfigInfo
 	guest    guest
@@ -99,6 +100,10 @@ func (r *registration) check() types.BaseMethodFault {
 		return f
 	}
 	r.location, _ = vmx.ParseUUID(d.Get("uuid.location"))
+	r.asleep = d.Get(suspendKey) != ""
+	if f := r.vc.decipher(r.config, r.host); f != nil {
+		return f
+	}
 	return r.named()
 }
 
@@ -223,13 +228,10 @@ func (r *registration) do() (types.AnyType, types.BaseMethodFault) {
 	vm := r.vc.assemble(r.config, r.host.Self, r.req.Pool)
 	m := r.vc.adopt(vm, r.folder, r.at, r.location, r.guest)
 	m.loadSnapshots()
-	if m.vc.lab.size(m.suspendFile()) >= 0 {
-		m.edit(func(vm *simulator.VirtualMachine) {
-			vm.Runtime.PowerState = suspended
-			vm.Summary.Runtime = vm.Runtime
-		})
-	}
 	m.edit(func(vm *simulator.VirtualMachine) { m.report(vm, false) })
+	if r.asleep {
+		m.wake()
+	}
 	if renamed {
 		if f := m.save(); f != nil {
 			r.vc.drop(m)
@@ -245,6 +247,10 @@ func (o *vmObject) UnregisterVM(req *types.UnregisterVM) soap.HasFault {
 	m, gone := o.vc.machineOf(req.This)
 	if gone != nil {
 		body.Fault_ = gone
+		return body
+	}
+	if protected(m.config()) {
+		body.Fault_ = fault(because(new(types.NotSupported), "The virtual machine is fault tolerant."))
 		return body
 	}
 	self := types.ManagedObjectReference{Type: "Task", Value: "unregister-" + strings.ToLower(m.self.Value)}

@@ -61,7 +61,7 @@ func (m *machine) relocate(j *job, spec *types.VirtualMachineRelocateSpec) types
 		return f
 	}
 	r := &relocation{m: m, spec: spec, vc: m.vc, dc: m.datacenter()}
-	for _, step := range []func() types.BaseMethodFault{r.place, r.network, r.storage} {
+	for _, step := range []func() types.BaseMethodFault{r.place, r.network, r.storage, r.obstacles} {
 		if f := step(); f != nil {
 			return f
 		}
@@ -156,8 +156,7 @@ func (r *relocation) finish(j *job) types.BaseMethodFault {
 	vc.leaveClusters(m.self)
 	if m.power() == on {
 		if files, f := m.files(); f == nil {
-			vc.lab.locks.unlock(m.owner())
-			vc.lab.locks.lock(m.owner(), files)
+			vc.lab.locks.pass(m.owner(), m.owner(), files)
 		}
 	}
 	r.files.clean()
@@ -166,15 +165,9 @@ func (r *relocation) finish(j *job) types.BaseMethodFault {
 
 // moveInto puts a VM into another folder.
 func (vc *VC) moveInto(m *machine, to *simulator.Folder) {
-	var from types.ManagedObjectReference
-	m.read(func(vm *simulator.VirtualMachine) { from = *vm.Parent })
+	m.leave()
+	vc.leaveFolder(m)
 	ctx := vc.newCtx()
-	if f, ok := vc.Map().Get(from).(*simulator.Folder); ok {
-		ctx.WithLock(f, func() {
-			list := slices.DeleteFunc(slices.Clone(f.ChildEntity), func(x types.ManagedObjectReference) bool { return x == m.self })
-			ctx.Update(f, []types.PropertyChange{{Name: "childEntity", Val: list}})
-		})
-	}
 	ctx.WithLock(to, func() {
 		ctx.Update(to, []types.PropertyChange{{Name: "childEntity", Val: append(slices.Clone(to.ChildEntity), m.self)}})
 	})

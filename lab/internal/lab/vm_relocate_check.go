@@ -49,9 +49,7 @@ func (r *relocation) place() types.BaseMethodFault {
 		if vc.datacenterOf(f.Self) != r.dc || !slices.Contains(f.ChildType, "VirtualMachine") {
 			return because(&types.InvalidArgument{InvalidProperty: "spec.folder"}, "The folder is no folder for virtual machines of this datacenter.")
 		}
-		var parent types.ManagedObjectReference
-		m.read(func(vm *simulator.VirtualMachine) { parent = *vm.Parent })
-		if parent != f.Self {
+		if from := m.folder(); from == nil || from.Self != f.Self {
 			if fault := vc.freeName(f, m.name()); fault != nil {
 				return fault
 			}

@@ -21,7 +21,7 @@ func (m *machine) cross(j *job, spec *types.VirtualMachineRelocateSpec) types.Ba
 	}
 	x := &crossing{relocation{m: m, spec: spec, vc: to}, reservations{set: &to.machines}}
 	defer x.reserved.release()
-	for _, step := range []func() types.BaseMethodFault{x.movable, x.destination, x.supported, x.networks, x.runs, x.storage, x.drives, x.unique} {
+	for _, step := range []func() types.BaseMethodFault{x.movable, x.destination, x.supported, x.networks, x.runs, x.storage, x.drives, x.obstacles, x.unique} {
 		if f := step(); f != nil {
 			return f
 		}
@@ -64,9 +64,16 @@ func (x *crossing) translate(datacenter *simulator.Datacenter) {
 		case *types.VirtualDisk:
 			if b, ok := y.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok && !copied[y.Key] {
 				y.Backing = x.vc.diskDevice(x.dc, x.files.layers[y.Key], b.DiskMode).Backing
+				setSharing(y, b.Sharing)
 			}
 		case *types.VirtualCdrom:
 			if b, ok := y.Backing.(*types.VirtualCdromIsoBackingInfo); ok {
+				if p, ok := x.m.vc.placeOf(datacenter, old); ok {
+					b.VirtualDeviceFileBackingInfo = x.vc.fileBacking(x.dc, p)
+				}
+			}
+		case *types.VirtualFloppy:
+			if b, ok := y.Backing.(*types.VirtualFloppyImageBackingInfo); ok {
 				if p, ok := x.m.vc.placeOf(datacenter, old); ok {
 					b.VirtualDeviceFileBackingInfo = x.vc.fileBacking(x.dc, p)
 				}

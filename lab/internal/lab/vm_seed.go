@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path"
@@ -98,8 +99,17 @@ func (s *seed) run() error {
 	for name, value := range spec.CustomAttributes {
 		vc.setField(m.vm(), vc.fieldKey(name), value)
 	}
-	if spec.Power == "on" {
-		return m.seedRunning()
+	if err := s.circumstances(m); err != nil {
+		return err
+	}
+	switch spec.Power {
+	case "suspended":
+		return m.seedSuspended()
+	case "on":
+		if err := m.seedRunning(spec.EVC); err != nil {
+			return err
+		}
+		m.seedQuestion(spec.Question)
 	}
 	return nil
 }
@@ -161,6 +171,9 @@ func (s *seed) directory(made map[string]string, label string) (place, error) {
 func (s *seed) files() (place, error) {
 	l, spec := s.vc.lab, s.spec
 	made := map[string]string{}
+	if err := s.images(); err != nil {
+		return place{}, err
+	}
 	home, err := s.directory(made, spec.Disks[0].Datastore)
 	if err != nil {
 		return place{}, err
@@ -171,6 +184,8 @@ func (s *seed) files() (place, error) {
 	}
 	at := place{home.uuid, path.Join(home.path, name+ext)}
 	d := s.dictionary(at)
+	s.hard(d, at)
+	controllers := spec.Controllers()
 	for i, k := range spec.Disks {
 		dir, err := s.directory(made, k.Datastore)
 		if err != nil {
@@ -181,23 +196,32 @@ func (s *seed) files() (place, error) {
 		if k.RDM != "" {
 			y = rawDevice(y, k.RDM)
 		}
+		if k.LinkedTo != "" {
+			if y, err = s.linked(y.at, k); err != nil {
+				return place{}, err
+			}
+		}
+		if spec.Encrypted {
+			y.desc.DDB.Set(diskKey, keySafe(s.key()))
+		}
 		if i == 0 {
 			newGuest(spec).install(y)
 		}
 		if err := l.writeLayer(y); err != nil {
 			return place{}, err
 		}
-		bus, unit := i/15, i%15
-		if unit >= 7 { // the controller's own place
-			unit++
-		}
-		d.Setf("TRUE", "scsi%d.present", bus)
-		d.Setf(scsiFor(spec), "scsi%d.virtualDev", bus)
-		node := fmt.Sprintf("scsi%d:%d", bus, unit)
+		c := controllers[i]
+		d.Setf("TRUE", "scsi%d.present", c.Bus)
+		d.Setf(scsiFor(spec), "scsi%d.virtualDev", c.Bus)
+		d.Setf(translate(busSharing, 1, 1, c.Sharing), "scsi%d.sharedBus", c.Bus)
+		node := fmt.Sprintf("scsi%d:%d", c.Bus, c.Unit)
 		d.Set(node+".present", "TRUE")
 		d.Set(node+".deviceType", "scsi-hardDisk")
 		d.Set(node+".fileName", at.relative(y.at))
 		d.Set(node+".mode", translate(diskModes, 0, 1, k.Mode))
+		if k.Sharing != "" {
+			d.Set(node+".sharing", "multi-writer")
+		}
 	}
 	for file, text := range map[place][]byte{
 		at: d.Bytes(), at.absolute(name + ".nvram"): make([]byte, 8684), at.absolute("vmware.log"): []byte("vmx| Log for " + spec.Name + "\n"),
@@ -233,6 +257,9 @@ func (s *seed) dictionary(at place) *vmx.Dictionary {
 	d.Set("numvcpus", strconv.Itoa(spec.CPUs))
 	// vCenter makes BIOS UUIDs that begin with 42 and instance UUIDs that begin with 50.
 	d.Set("uuid.bios", vmx.FormatUUID("42"+l.ID.UUID("bios", spec.Site, spec.Name)[2:]))
+	if spec.BIOS != "" {
+		d.Set("uuid.bios", vmx.FormatUUID(spec.BIOS))
+	}
 	d.Set("uuid.location", vmx.FormatUUID(s.vc.locationOf(at)))
 	d.Set("vc.uuid", vmx.FormatUUID("50"+l.ID.UUID("instance", spec.Site, spec.Name)[2:]))
 	if spec.Notes != "" {
@@ -243,8 +270,13 @@ func (s *seed) dictionary(at place) *vmx.Dictionary {
 		d.Set(p+"present", "TRUE")
 		d.Set(p+"virtualDev", n.Type)
 		s.connect(d, p, n.Network)
-		d.Set(p+"addressType", "vpx")
-		d.Set(p+"generatedAddress", l.ID.MAC(spec.Site, spec.Name, strconv.Itoa(i)))
+		if n.MAC != "" {
+			d.Set(p+"addressType", "static")
+			d.Set(p+"address", n.MAC)
+		} else {
+			d.Set(p+"addressType", "vpx")
+			d.Set(p+"generatedAddress", l.ID.MAC(spec.Site, spec.Name, strconv.Itoa(i)))
+		}
 		d.SetBool(p+"startConnected", *n.Connected)
 	}
 	d.Set("nvram", fileName(spec.Name)+".nvram")
@@ -255,8 +287,11 @@ func (s *seed) dictionary(at place) *vmx.Dictionary {
 	return d
 }
 
-// seedRunning makes a VM that has been running for long.
-func (m *machine) seedRunning() error {
+// seedRunning makes a VM that has been running for long, with the features of an EVC mode or, without one, of its host.
+func (m *machine) seedRunning(mode string) error {
+	if f := m.vc.hasDevices(m.config(), m.host()); f != nil {
+		return fmt.Errorf("%s", describe(f))
+	}
 	files, f := m.files()
 	if f != nil {
 		return fmt.Errorf("%s", describe(f))
@@ -264,10 +299,12 @@ func (m *machine) seedRunning() error {
 	if busy, ok := m.vc.lab.locks.lock(m.owner(), files); !ok {
 		return fmt.Errorf("%s is locked", busy)
 	}
-	evc, since := m.vc.evcOffered(m.host()), m.vc.lab.start.Add(-30*24*time.Hour)
+	evc, since := cmp.Or(mode, m.vc.evcOffered(m.host())), m.vc.lab.start.Add(-30*24*time.Hour)
 	g := m.who()
 	m.edit(func(vm *simulator.VirtualMachine) {
 		vm.Runtime.PowerState, vm.Runtime.BootTime, vm.Runtime.MinRequiredEVCModeKey, vm.Runtime.CleanPowerOff = on, &since, evc, nil
+		vm.Runtime.MemoryOverhead = overhead(vm.Config)
+		m.running(vm, true)
 		connect(vm, true)
 		m.report(vm, g.Tools == "running")
 	})

@@ -38,6 +38,9 @@ func (o *vmObject) CreateSnapshotTask(req *types.CreateSnapshot_Task) soap.HasFa
 		if f := m.mapsRawDevice("take a snapshot of"); f != nil {
 			return nil, f
 		}
+		if f := m.freezable(false, req.Memory); f != nil {
+			return nil, f
+		}
 		if f := j.sleep(m.vc.lab.Scenario.Durations.Other); f != nil {
 			return nil, f
 		}
@@ -57,7 +60,7 @@ func (o *vmObject) CreateSnapshotTask(req *types.CreateSnapshot_Task) soap.HasFa
 // freeze makes a snapshot.
 func (m *machine) freeze(name, description string, when time.Time) types.BaseMethodFault {
 	l, dc, at := m.vc.lab, m.datacenter(), m.place()
-	if holder := l.locks.holder(at); holder != "" && holder != m.owner() {
+	if l.locks.others(at, m.owner()) {
 		return locked(at)
 	}
 	c := *m.config()
@@ -86,6 +89,7 @@ func (m *machine) freeze(name, description string, when time.Time) types.BaseMet
 		}
 		n := clone(d).(*types.VirtualDisk)
 		n.Backing = m.vc.diskDevice(dc, append([]layer{top}, layers...), b.DiskMode).Backing
+		setSharing(n, sharingOf(disk))
 		devices[i] = n
 	}
 	c.Hardware.Device = devices
@@ -106,8 +110,7 @@ func (m *machine) resnap(c *types.VirtualMachineConfigInfo, list *snapshotList) 
 	m.loadSnapshots()
 	if m.power() == on {
 		if files, f := m.files(); f == nil {
-			m.vc.lab.locks.unlock(m.owner())
-			m.vc.lab.locks.lock(m.owner(), files)
+			m.vc.lab.locks.pass(m.owner(), m.owner(), files)
 		}
 	}
 	return nil
@@ -238,8 +241,17 @@ func (l *snapshotList) below(uid int) (out []int) {
 // thaw removes snapshots. The time it takes is that of writing the deltas.
 func (m *machine) thaw(j *job, which func(*snapshotList) []int) types.BaseMethodFault {
 	l := m.vc.lab
-	if h := l.locks.holder(m.place()); h != "" && h != m.owner() {
+	if l.locks.others(m.place(), m.owner()) {
 		return locked(m.place())
+	}
+	disks, f := m.vc.disks(m.datacenter(), m.config())
+	if f != nil {
+		return f
+	}
+	for _, layers := range disks {
+		if f := l.dependent(m, layers); f != nil {
+			return f
+		}
 	}
 	if f := j.sleep(l.Scenario.Durations.Other); f != nil {
 		return f
@@ -277,6 +289,9 @@ func (m *machine) merge(list *snapshotList, uid int) types.BaseMethodFault {
 			continue
 		}
 		layers := disks[disk.Key]
+		if s.disks[nodeOf(devices, disk)] == "" {
+			continue
+		}
 		frozen := at.absolute(s.disks[nodeOf(devices, disk)])
 		n := slices.IndexFunc(layers, func(y layer) bool { return y.at == frozen })
 		if n < 1 { // not part of the snapshot, or nothing stands on it

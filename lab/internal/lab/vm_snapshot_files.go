@@ -99,16 +99,18 @@ func parseSnapshots(text []byte) (*snapshotList, error) {
 }
 
 // snapshots reads the VM's list; a missing or broken file is an empty list, as at ESXi.
-func (m *machine) snapshots() *snapshotList {
-	text, err := os.ReadFile(m.vc.lab.on(snapshotFile(m.place())))
+func (m *machine) snapshots() *snapshotList { return m.vc.lab.snapshotsAt(m.place()) }
+
+func (l *Lab) snapshotsAt(at place) *snapshotList {
+	text, err := os.ReadFile(l.on(snapshotFile(at)))
 	if err != nil {
 		return &snapshotList{}
 	}
-	l, err := parseSnapshots(text)
+	list, err := parseSnapshots(text)
 	if err != nil {
 		return &snapshotList{}
 	}
-	return l
+	return list
 }
 
 // loadSnapshots makes managed objects for the snapshots in the VM's files, in place of those that it had.

@@ -20,6 +20,7 @@ type derived struct {
 	layout               *types.VirtualMachineFileLayout
 	layoutEx             *types.VirtualMachineFileLayoutEx
 	storage              *types.VirtualMachineStorageInfo
+	consolidate          bool // deltas are left that belong to no snapshot
 }
 
 // derive reads the files that a configuration names. It takes no lock of the VM; apply does its work under it.
@@ -61,12 +62,14 @@ func (vc *VC) derive(c *types.VirtualMachineConfigInfo, dc *simulator.Datacenter
 		}
 	}
 	h, _ := vc.Map().Get(host).(*simulator.HostSystem)
+	snapshots := vc.lab.snapshotsAt(at)
 	for _, x := range c.Hardware.Device {
 		v := x.GetVirtualDevice()
-		switch x.(type) {
+		switch y := x.(type) {
 		case *types.VirtualDisk:
 			if p, ok := vc.placeOf(dc, x); ok {
-				d.disk(vc, dc, v.Key, p, file, used)
+				layers := d.disk(vc, dc, v.Key, p, file, used)
+				d.consolidate = d.consolidate || snapshots.unconsolidated(nodeOf(c.Hardware.Device, y), layers)
 			}
 		case *types.VirtualCdrom:
 			if p, ok := vc.placeOf(dc, x); ok {
@@ -87,10 +90,10 @@ func (vc *VC) derive(c *types.VirtualMachineConfigInfo, dc *simulator.Datacenter
 	return d
 }
 
-func (d *derived) disk(vc *VC, dc *simulator.Datacenter, key int32, p place, file func(string, place, int64) int32, used map[types.ManagedObjectReference]*types.VirtualMachineUsageOnDatastore) {
+func (d *derived) disk(vc *VC, dc *simulator.Datacenter, key int32, p place, file func(string, place, int64) int32, used map[types.ManagedObjectReference]*types.VirtualMachineUsageOnDatastore) []layer {
 	layers, fault := vc.lab.readDisk(p)
 	if fault != nil {
-		return
+		return nil
 	}
 	disk := types.VirtualMachineFileLayoutExDiskLayout{Key: key}
 	plain := types.VirtualMachineFileLayoutDiskLayout{Key: key}
@@ -106,6 +109,7 @@ func (d *derived) disk(vc *VC, dc *simulator.Datacenter, key int32, p place, fil
 	}
 	d.layoutEx.Disk = append(d.layoutEx.Disk, disk)
 	d.layout.Disk = append(d.layout.Disk, plain)
+	return layers
 }
 
 func deref(r *types.ManagedObjectReference) types.ManagedObjectReference {
@@ -146,6 +150,10 @@ func (d derived) apply(vm *simulator.VirtualMachine) {
 	}
 	if a := c.MemoryAllocation; a != nil && a.Reservation != nil {
 		s.MemoryReservation = int32(*a.Reservation)
+	}
+	vm.Runtime.ConsolidationNeeded, vm.Runtime.CryptoState = d.consolidate, ""
+	if c.KeyId != nil {
+		vm.Runtime.CryptoState = string(types.VirtualMachineCryptoStateUnlocked)
 	}
 	vm.Name = c.Name
 	vm.Summary.Config = s

@@ -26,6 +26,9 @@ func (o *vmObject) MarkAsTemplate(req *types.MarkAsTemplate) soap.HasFault {
 		if m.template() {
 			return because(new(types.NotSupported), "It is a template already.")
 		}
+		if vm := m.vm(); protected(m.config()) || vm.ParentVApp != nil {
+			return because(new(types.NotSupported), "The virtual machine is fault tolerant, or in a vApp.")
+		}
 		return m.mark(true, nil, nil)
 	})
 	if f != nil {
@@ -80,6 +83,9 @@ func (m *machine) briefly(f func() types.BaseMethodFault) types.BaseMethodFault 
 		return fault
 	}
 	defer m.release()
+	if fault := m.orphaned(); fault != nil {
+		return fault
+	}
 	return f()
 }
 
@@ -91,7 +97,7 @@ func (m *machine) mark(template bool, pool, host *types.ManagedObjectReference) 
 		ext = ".vmtx"
 	}
 	to := place{from.uuid, strings.TrimSuffix(from.path, path.Ext(from.path)) + ext}
-	if holder := m.vc.lab.locks.holder(from); holder != "" && holder != m.owner() {
+	if m.vc.lab.locks.others(from, m.owner()) {
 		return locked(from)
 	}
 	if err := os.Rename(m.vc.lab.on(from), m.vc.lab.on(to)); err != nil {

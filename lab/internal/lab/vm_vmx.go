@@ -16,7 +16,8 @@ import (
 // known are the keys of a .vmx that stand for a property of the configuration; every other key is extra configuration.
 var known = regexp.MustCompile(`(?i)^(\.encoding|config\.version|virtualHW\.version|displayName|guestOS|uuid\.(bios|location)|vc\.uuid|annotation|` +
 	`memSize|numvcpus|cpuid\.coresPerSocket|firmware|ctkEnabled|vcpu\.hotadd|mem\.hotadd|tools\.syncTime|` +
-	`(scsi|sata|ide)\d+(:\d+)?\..*|ethernet\d+\..*|sched\.(cpu|mem)\.(units|min|minSize|max|shares))$`)
+	`(scsi|sata|ide)\d+(:\d+)?\..*|ethernet\d+\..*|sched\.(cpu|mem)\.(units|min|minSize|max|shares|affinity|pin|latencySensitivity)|` +
+	`checkpoint\.vmState|encryption\.keySafe|` + peripheral + `)$`)
 
 // encode writes a configuration as a .vmx at a place. location is the hash that the question "moved or copied" compares.
 func encode(c *types.VirtualMachineConfigInfo, at place, location string, places func(types.BaseVirtualDevice) (place, bool)) *vmx.Dictionary {
@@ -50,6 +51,10 @@ func encode(c *types.VirtualMachineConfigInfo, at place, location string, places
 	}
 	encodeShares(d, "sched.cpu.", "min", c.CpuAllocation)
 	encodeShares(d, "sched.mem.", "minSize", c.MemoryAllocation)
+	encodeSchedule(d, c)
+	if c.KeyId != nil {
+		d.Set("encryption.keySafe", keySafe(c.KeyId))
+	}
 	encodeDevices(d, c.Hardware.Device, at, places)
 	for _, o := range c.ExtraConfig {
 		v := o.GetOptionValue()
@@ -98,9 +103,13 @@ func decodeShares(d *vmx.Dictionary, prefix, minimum string, perUnit, units int3
 // encodeDevices writes the devices; places tells where the file of a disk or of a CD image lies.
 func encodeDevices(d *vmx.Dictionary, devices []types.BaseVirtualDevice, at place, places func(types.BaseVirtualDevice) (place, bool)) {
 	list := object.VirtualDeviceList(devices)
-	nic := 0
+	nic, direct := 0, 0
 	for _, x := range devices {
 		v := x.GetVirtualDevice()
+		file, _ := places(x)
+		if encodePeripheral(d, x, at, file, &direct) {
+			continue
+		}
 		switch y := x.(type) {
 		case types.BaseVirtualSCSIController:
 			c := y.GetVirtualSCSIController()
@@ -115,7 +124,6 @@ func encodeDevices(d *vmx.Dictionary, devices []types.BaseVirtualDevice, at plac
 				continue
 			}
 			node := fmt.Sprintf("%s%d:%d", busOf(c), c.(types.BaseVirtualController).GetVirtualController().BusNumber, *v.UnitNumber)
-			file, _ := places(x)
 			encodeDrive(d, node, x, at.relative(file))
 		case types.BaseVirtualEthernetCard:
 			n := v.Key - nicKey
@@ -147,15 +155,25 @@ func encodeDrive(d *vmx.Dictionary, node string, x types.BaseVirtualDevice, file
 		if b, ok := v.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok && b.DiskMode != "persistent" {
 			d.Set(node+".mode", translate(diskModes, 0, 1, b.DiskMode))
 		}
+		if s := translate(diskSharing, 0, 1, sharingOf(x.(*types.VirtualDisk))); s != "none" {
+			d.Set(node+".sharing", s)
+		}
 		return
 	}
 	switch b := v.Backing.(type) {
 	case *types.VirtualCdromIsoBackingInfo:
 		d.Set(node+".deviceType", "cdrom-image")
 		d.Set(node+".fileName", file)
+		if image, ok := strings.CutPrefix(b.FileName, noDatastore); ok {
+			d.Set(node+".fileName", image)
+		}
+	case *types.VirtualCdromAtapiBackingInfo:
+		d.Set(node+".deviceType", "atapi-cdrom")
+		d.Set(node+".fileName", b.DeviceName)
 	case *types.VirtualCdromRemotePassthroughBackingInfo:
 		d.Set(node+".deviceType", "cdrom-raw")
 		d.Set(node+".fileName", b.DeviceName)
+		d.Set(node+".clientDevice", "TRUE")
 	default:
 		d.Set(node+".deviceType", "atapi-cdrom")
 		d.Set(node+".fileName", "")
@@ -257,6 +275,7 @@ func (vc *VC) decode(dc *simulator.Datacenter, at place, d *vmx.Dictionary) (*ty
 	if strings.EqualFold(d.Get("firmware"), "efi") {
 		c.Firmware = string(types.GuestOsDescriptorFirmwareTypeEfi)
 	}
+	vc.decodeSchedule(c, d)
 	for _, k := range d.Keys() {
 		if !known.MatchString(k) {
 			c.ExtraConfig = append(c.ExtraConfig, &types.OptionValue{Key: k, Value: d.Get(k)})

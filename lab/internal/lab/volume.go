@@ -120,7 +120,7 @@ func (vc *VC) datacenterOf(ref types.ManagedObjectReference) *simulator.Datacent
 			return dc
 		}
 		var parent *types.ManagedObjectReference
-		vc.newCtx().WithLock(e, func() { parent = e.Entity().Parent })
+		vc.newCtx().WithLock(e, func() { parent = container(e) })
 		if parent == nil {
 			return nil
 		}

@@ -37,6 +37,8 @@ func check(d *decoder, s *Scenario) {
 	}
 	c.arrays()
 	c.fabric()
+	c.localDatastores()
+	c.storagePods()
 	names := map[string]bool{}
 	for i := range s.VMs {
 		c.vm(fmt.Sprintf("vms[%d]", i), &s.VMs[i], names)
@@ -104,8 +106,8 @@ func (c *checker) arrays() {
 				continue
 			}
 			c.required(p+".vmfs.name", l.VMFS.Name)
-			if l.VMFS.Version != 5 && l.VMFS.Version != 6 {
-				c.at(p+".vmfs.version", "must be 5 or 6, is %d", l.VMFS.Version)
+			if v := l.VMFS.Version; v != 3 && v != 5 && v != 6 {
+				c.at(p+".vmfs.version", "must be 3, 5 or 6, is %d", v)
 			}
 			if len(c.vmfs[l.VMFS.Name]) > 0 {
 				c.at(p+".vmfs.name", "%q is used twice; VMs of a scenario find their volume by this name", l.VMFS.Name)

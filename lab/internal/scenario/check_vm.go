@@ -27,6 +27,7 @@ func (c *checker) vm(p string, vm *VM, names map[string]bool) {
 		c.at(p+".name", "a name has less than 80 characters, and none of / \\ %%")
 	}
 	c.vmItself(p, vm)
+	c.vmHard(p, vm)
 	dc := c.vmPlace(p, vm)
 	if dc == nil {
 		return
@@ -84,6 +85,7 @@ func (c *checker) vmPlace(p string, vm *VM) *Datacenter {
 	if h := c.hosts[vm.Host]; h != nil && vm.Hardware > MaxHardware(h.Version) {
 		c.at(p+".hardware", "%s runs ESXi %s, which has virtual hardware up to %d", vm.Host, h.Version, MaxHardware(h.Version))
 	}
+	c.vmHardPlace(p, vc, vm)
 	c.vmDisks(p, vm)
 	return dc
 }
@@ -92,8 +94,8 @@ func (c *checker) vmDisks(p string, vm *VM) {
 	if len(vm.Disks) == 0 {
 		c.at(p+".disks", "at least one disk is needed")
 	}
-	if len(vm.Disks) > 60 {
-		c.at(p+".disks", "at most 60 disks fit on four controllers")
+	if places := vm.Controllers(); len(places) > 0 && slices.MaxFunc(places, func(a, b Controller) int { return a.Bus - b.Bus }).Bus > 3 {
+		c.at(p+".disks", "the disks do not fit on four controllers, with at most 15 on each and one kind of bus sharing")
 	}
 	for i, k := range vm.Disks {
 		p := fmt.Sprintf("%s.disks[%d]", p, i)
@@ -108,9 +110,8 @@ func (c *checker) vmDisks(p string, vm *VM) {
 			}
 		}
 		c.one(p+".mode", k.Mode, []string{"persistent", "independent_persistent", "independent_nonpersistent"})
-		if c.one(p+".datastore", k.Datastore, slices.Sorted(maps.Keys(c.vmfs))) && !c.sees[vm.Host][c.vmfs[k.Datastore][0]] {
-			c.at(p+".datastore", "%s is not presented to host %s", k.Datastore, vm.Host)
-		}
+		c.mounted(p+".datastore", k.Datastore, vm.Host)
+		c.diskHard(p, vm, &k)
 	}
 }
 
@@ -118,9 +119,9 @@ func (c *checker) vmItself(p string, vm *VM) {
 	if !guestIDs[vm.Guest] {
 		c.at(p+".guest", "%q is not a guest id of vSphere; write such as rhel6_64Guest or windows8Server64Guest", vm.Guest)
 	}
-	c.one(p+".power", vm.Power, []string{"on", "off"})
+	c.one(p+".power", vm.Power, []string{"on", "off", "suspended"})
 	c.one(p+".tools", vm.Tools, []string{"running", "notRunning", "notInstalled"})
-	if vm.Template && vm.Power == "on" {
+	if vm.Template && vm.Power != "off" {
 		c.at(p+".power", "a template is always off")
 	}
 	if vm.Tools == "notInstalled" && len(vm.IPs) > 0 {

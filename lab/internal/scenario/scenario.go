@@ -75,8 +75,10 @@ type LUN struct {
 type VMFS struct {
 	// Name is the label, and the name of the datastore where it is free.
 	Name string `yaml:"name"`
-	// Version is 5 or 6.
+	// Version is 3, 5 or 6.
 	Version int `yaml:"version"`
+	// SIOC switches Storage I/O Control on, at every vCenter that has the volume mounted when the lab starts.
+	SIOC bool `yaml:"sioc"`
 }
 
 // Fabric is the Fibre Channel fabric between hosts and arrays.
@@ -120,6 +122,8 @@ type VCenter struct {
 	Lacks []string `yaml:"lacks"`
 	// Datacenters that exist when the lab starts.
 	Datacenters []Datacenter `yaml:"datacenters"`
+	// ClockSkew is how far the vCenter's clock is ahead of the true time.
+	ClockSkew time.Duration `yaml:"clockSkew"`
 }
 
 // Host is one ESXi server.
@@ -138,6 +142,8 @@ type Host struct {
 	Memory int64 `yaml:"memory"`
 	// Password of root, asked for when the host is added.
 	Password string `yaml:"password"`
+	// LocalDatastore is a VMFS volume on a disk of the host's own, which no other host can see.
+	LocalDatastore *LocalDatastore `yaml:"localDatastore"`
 	// VMotion tells whether the management adapter carries vMotion: by default on hosts that joined before the lab starts only.
 	VMotion *bool `yaml:"vmotion"`
 	// NIC is the link speed of the physical adapters in Mbit/s (10000).
@@ -157,6 +163,8 @@ type Datacenter struct {
 	Networks []Network `yaml:"networks"`
 	// CustomAttributes that are defined for VMs.
 	CustomAttributes []string `yaml:"customAttributes"`
+	// StoragePods are clusters of the datastores that the datacenter's hosts have mounted when the lab starts.
+	StoragePods []StoragePod `yaml:"storagePods"`
 }
 
 // Cluster of hosts.
@@ -207,7 +215,7 @@ type VM struct {
 	CPUs     int   `yaml:"cpus"`
 	Memory   int64 `yaml:"memory"`
 	Hardware int   `yaml:"hardware"`
-	// Power is "on" (the default, but for templates) or "off".
+	// Power is "on" (the default, but for templates), "off" or "suspended".
 	Power string `yaml:"power"`
 	// Tools is "running" (installed, the default), "notRunning" (installed, but the service never starts) or "notInstalled".
 	Tools string `yaml:"tools"`
@@ -236,6 +244,45 @@ type VM struct {
 	Durations GuestDurations `yaml:"durations"`
 	// GuestIgnoresShutdown makes the guest accept a shutdown and do nothing.
 	GuestIgnoresShutdown bool `yaml:"guestIgnoresShutdown"`
+
+	// ISO and Floppy are images that drives of the VM are connected to: "[datastore] dir/file.iso".
+	ISO    string `yaml:"iso"`
+	Floppy string `yaml:"floppy"`
+	// CDROM is a connected CD drive of the "host", or of a "client".
+	CDROM string `yaml:"cdrom"`
+	// Devices are further devices of the VM, by the names in DeviceKinds.
+	Devices []string `yaml:"devices"`
+	// Reservation and Limits of the VM.
+	Reservation Reservation `yaml:"reservation"`
+	Limits      Limits      `yaml:"limits"`
+	// CPUAffinity and MemoryAffinity bind the VM to processors and NUMA nodes; NUMAAffinity is numa.nodeAffinity.
+	CPUAffinity    []int  `yaml:"cpuAffinity"`
+	MemoryAffinity []int  `yaml:"memoryAffinity"`
+	NUMAAffinity   string `yaml:"numaAffinity"`
+	// LatencySensitivity is "low", "normal", "medium" or "high".
+	LatencySensitivity string `yaml:"latencySensitivity"`
+	// BIOS is the VM's BIOS UUID, in place of the one that follows from the seed.
+	BIOS string `yaml:"bios"`
+	// EVC is the mode that the running VM needs, in place of what its host offers.
+	EVC string `yaml:"evc"`
+	// CBT switches changed block tracking on.
+	CBT bool `yaml:"cbt"`
+	// Encrypted makes the VM and its disks encrypted, with a key of its own vCenter's key provider.
+	Encrypted bool `yaml:"encrypted"`
+	// FaultTolerance makes the VM the primary one of a fault tolerant pair.
+	FaultTolerance bool `yaml:"faultTolerance"`
+	// ToolsInstaller leaves an installation of VMware Tools in progress.
+	ToolsInstaller bool `yaml:"toolsInstaller"`
+	// Question is the text of a question that the running VM waits to have answered.
+	Question string `yaml:"question"`
+	// ConsolidationNeeded leaves a delta of a removed snapshot on each disk.
+	ConsolidationNeeded bool `yaml:"consolidationNeeded"`
+	// Locked means that a backup product has disabled what would move the VM.
+	Locked bool `yaml:"locked"`
+	// Orphan means that no host knows the VM any more; its files are there.
+	Orphan bool `yaml:"orphan"`
+	// VApp is the vApp, below the VM's pool, that the VM is in.
+	VApp string `yaml:"vapp"`
 }
 
 // GuestDurations override the scenario's for one VM.
@@ -257,6 +304,12 @@ type Disk struct {
 	Mode string `yaml:"mode"`
 	// RDM makes the disk a raw device mapping: "physical" or "virtual". Its data is on no datastore of the lab.
 	RDM string `yaml:"rdm"`
+	// Sharing is "multiWriter", or nothing.
+	Sharing string `yaml:"sharing"`
+	// BusSharing of the disk's controller: "physical", "virtual" or nothing. Disks of one kind share controllers.
+	BusSharing string `yaml:"busSharing"`
+	// LinkedTo makes the disk a linked clone: a delta over what the newest snapshot of that VM froze of its first disk.
+	LinkedTo string `yaml:"linkedTo"`
 }
 
 // NIC of a VM.
@@ -267,4 +320,6 @@ type NIC struct {
 	Type string `yaml:"type"`
 	// Connected at power on; true unless said otherwise.
 	Connected *bool `yaml:"connected"`
+	// MAC is a static address, in place of the one that follows from the seed.
+	MAC string `yaml:"mac"`
 }

@@ -5,6 +5,7 @@ package vmx
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,11 @@ func (d *Dictionary) Delete(key string) {
 	low := strings.ToLower(key)
 	delete(d.values, low)
 	d.keys = slices.DeleteFunc(d.keys, func(k string) bool { return strings.ToLower(k) == low })
+}
+
+// Clone returns a copy.
+func (d *Dictionary) Clone() *Dictionary {
+	return &Dictionary{keys: slices.Clone(d.keys), values: maps.Clone(d.values)}
 }
 
 // Keys returns all keys in order.

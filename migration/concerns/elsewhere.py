@@ -1,0 +1,102 @@
+"""Concerns that no rule finds beforehand: they are raised where a thing is done, or where the site is built.
+
+Listed here, so that every id that an operator can ever see has its row in docs/concerns.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from migration.model import Severity
+from migration.rule import Kind
+
+
+def _kind(identifier: str, about: str, remedy: str, source: str = "ours") -> Kind:
+    return Kind(identifier, Severity.BLOCKS, about, remedy, source)
+
+
+def _volume(state: str, about: str, remedy: str) -> Kind:
+    return _kind(f"volume.{state}", f"An old datastore {about} on a new host.", remedy, "S35, S36, S45")
+
+
+def _register(what: str) -> Kind:
+    remedy = "see whether it is there and connected, then run again"
+    return _kind(f"register.no-{what}", f"The {what} that the VM should be registered with is not shown.", remedy)
+
+
+ELSEWHERE: Final[tuple[Kind, ...]] = (
+    _kind(
+        "vm.owner-unknown",
+        "The VM is registered nowhere, and a site has a VM that it cannot read, which may be the same.",
+        "make that VM accessible, or remove it from the inventory, then run again",
+    ),
+    *(_register(what) for what in ("datacenter", "cluster", "host", "volume")),
+    _kind(
+        "network.missing",
+        "The site has no network of the name that a card should be connected to.",
+        "create the network there, or correct esxodus:networkMap",
+    ),
+    _kind(
+        "datastore.missing",
+        "The site does not show the volume that the VM's files should go to.",
+        "see whether the datastore is mounted there, then run again",
+    ),
+    _kind(
+        "datastore.not-at-target",
+        "The target shows none of the new datastores.",
+        "see why they are missing there, then run again",
+    ),
+    _kind(
+        "datastore.not-on-host",
+        "The VM's host has mounted none of the new datastores.",
+        "present and mount them there, or move the VM to a host that has them, then run again",
+    ),
+    _kind(
+        "datastore.not-at-source",
+        "The source has no datastore of the name that esxodus:oldDatastores gives.",
+        "correct esxodus:oldDatastores",
+    ),
+    _kind(
+        "datastore.not-vmfs",
+        "An old datastore is no VMFS datastore of an array, so it cannot be presented to the new hosts.",
+        "move its VMs to one that is, and take it out of esxodus:oldDatastores",
+    ),
+    _volume("unmounted", "is not mounted", "mount it on the host"),
+    _volume("inaccessible", "is mounted, but cannot be reached", "see the paths to the device on the host"),
+    _volume(
+        "unresolved",
+        "is held back as a copy",
+        "present the original LUN with the same LUN id and NAA; do not resignature it: VMs run from it",
+    ),
+    _volume("not-scanned", "has a device, but is not opened", "see the host's log for why it does not open the volume"),
+    _volume("not-presented", "has no device", "present the LUN to the host and zone it, then run again"),
+    _kind(
+        "rollback.volume-not-seen",
+        "Its files belong on an old datastore that the target does not show.",
+        "present and mount the old datastore on the target's hosts again",
+    ),
+    _kind(
+        "evc.no-cluster",
+        "The target has no cluster of the name whose EVC mode is to be set.",
+        "correct cluster.name, or create it first",
+    ),
+    _kind(
+        "evc.no-common-mode",
+        "The cluster's hosts have no EVC mode in common.",
+        "see that all hosts are connected and of one CPU vendor, or take one out of the cluster",
+        "S28, S30",
+    ),
+    _kind(
+        "evc.refused",
+        "vCenter's dry run refuses the EVC mode for some hosts.",
+        "choose a mode that these hosts and their running VMs support, or auto",
+        "S29, S30",
+    ),
+    _kind("task.cancelled", "Somebody cancelled a task of ours in vCenter.", "see why; run again to have it done"),
+    _kind(
+        "fault.*",
+        "vCenter refused a step; the rest of the id is the fault's name.",
+        "the concern itself says, for each fault",
+        "API",
+    ),
+)

@@ -1,0 +1,264 @@
+"""The bugs that `make mutants` plants: what an honest mistake in the code would look like, and what it would do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_DECIDE = "migration/decide.py"
+_LIVE = "migration/live.py"
+_METHOD = "migration/method.py"
+_CONVERGE = "migration/converge.py"
+_EXPECT = "migration/expect.py"
+_HEALTH = "migration/health.py"
+_METADATA = "migration/metadata.py"
+_SCHEDULE = "migration/schedule.py"
+_ADMISSION = "migration/admission.py"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bug: in `file`, `before` (there exactly once) becomes `after`."""
+
+    what: str
+    file: str
+    before: str
+    after: str
+
+
+PLANTED: Final = (
+    # --- decide: leaving
+    Planted(
+        "unregister a VM that runs",
+        _DECIDE,
+        "    if vm.power is Power.OFF:\n        return Unregister(vm.site)",
+        "    if vm.power is not Power.SUSPENDED:\n        return Unregister(vm.site)",
+    ),
+    Planted(
+        "leave without papers",
+        _DECIDE,
+        "    if vm.papers != papers:",
+        "    if vm.papers is None and vm.site == spec.target:",
+    ),
+    Planted(
+        "papers forget that it ran",
+        _DECIDE,
+        "power = on_its_way.power if on_its_way and vm.power is not Power.ON else vm.power",
+        "power = vm.power",
+    ),
+    Planted(
+        "papers forget that it was a template",
+        _DECIDE,
+        "template = TEMPLATE_MARK in vm.attributes or bool(on_its_way and on_its_way.template)",
+        "template = vm.template",
+    ),
+    Planted(
+        "papers lose the attributes of an interrupted departure",
+        _DECIDE,
+        "attributes={**(before.attributes if before else {}), **_own(vm)},",
+        "attributes=_own(vm),",
+    ),
+    Planted(
+        "papers lose the metadata of an interrupted departure",
+        _DECIDE,
+        "metadata=before.metadata.merged(vm.metadata) if before else vm.metadata,",
+        "metadata=vm.metadata,",
+    ),
+    Planted(
+        "papers take the addresses of a guest that is going down",
+        _DECIDE,
+        "    guest = on_its_way or vm  #",
+        "    guest = vm  #",
+    ),
+    Planted(
+        "our own mark travels as an attribute of the operator's",
+        _DECIDE,
+        'if not name.startswith("esxodus.")}',
+        'if not name.startswith("esxodus.papers")}',
+    ),
+    Planted(
+        "power off a guest that may still shut down",
+        _DECIDE,
+        "    if seen.so_far.overdue:",
+        "    if not seen.so_far.overdue:",
+    ),
+    Planted(
+        "cross before the papers are written",
+        _DECIDE,
+        "    if vm.papers != papers:\n        return WritePapers(papers)\n    if crossing:",
+        "    if vm.papers != papers and not crossing:\n        return WritePapers(papers)\n    if crossing:",
+    ),
+    Planted(
+        "cross with the files although they may stay",
+        _DECIDE,
+        "candidates = () if stay or back else",
+        "candidates = () if back else",
+    ),
+    Planted(
+        "back across without the files", _DECIDE, "to = {} if stay or not back else", "to = {} if stay or back else"
+    ),
+    Planted(
+        "cross to the host of the other direction",
+        _DECIDE,
+        "        only=bool(spec.host) and not back,",
+        "        only=True,",
+    ),
+    Planted(
+        "the hook before runs again in the middle",
+        _DECIDE,
+        "if spec.before and not seen.so_far.prepared and not (vm.papers and vm.papers.transit):",
+        "if spec.before and not seen.so_far.prepared:",
+    ),
+    # --- decide: arriving
+    Planted(
+        "restore no networks",
+        _DECIDE,
+        "    if networks:\n        return Reconnect",
+        "    if networks and not networks:\n        return Reconnect",
+    ),
+    Planted(
+        "power on what was off",
+        _DECIDE,
+        "    if papers.power is Power.ON and vm.power is not Power.ON:",
+        "    if vm.power is not Power.ON:",
+    ),
+    Planted(
+        "restore no metadata",
+        _DECIDE,
+        "    if lacking and not seen.so_far.restored:",
+        "    if lacking and seen.so_far.restored:",
+    ),
+    Planted("restore metadata for ever", _DECIDE, "    if lacking and not seen.so_far.restored:", "    if lacking:"),
+    Planted(
+        "papers stay in a VM that is home",
+        _DECIDE,
+        "WritePapers(None if vm.site == spec.source else replace(papers, transit=False, healthy=False))",
+        "WritePapers(replace(papers, transit=False, healthy=False))",
+    ),
+    Planted(
+        "papers are thrown away at the target",
+        _DECIDE,
+        "WritePapers(None if vm.site == spec.source else replace(papers, transit=False, healthy=False))",
+        "WritePapers(None)",
+    ),
+    Planted(
+        "copy before the guest is well",
+        _DECIDE,
+        "    if check and not seen.so_far.checked:",
+        "    if check and seen.so_far.checked:",
+    ),
+    Planted(
+        "ask a well guest for ever", _DECIDE, "    return WritePapers(replace(papers, healthy=True))", "    return None"
+    ),
+    Planted(
+        "a template is not made one again",
+        _DECIDE,
+        'return SetAttributes({TEMPLATE_MARK: ""}) if vm.template else MakeTemplate()',
+        'return SetAttributes({TEMPLATE_MARK: ""})',
+    ),
+    # --- decide: files
+    Planted(
+        "migrated although a snapshot's layer stays",
+        "migration/model.py",
+        "*(disk.file.volume for disk in self.disks)}) | chains",
+        "*(disk.file.volume for disk in self.disks)})",
+    ),
+    Planted(
+        "an added disk goes nowhere",
+        _DECIDE,
+        "papers.disks.get(key, papers.disks[HOME])",
+        'papers.disks.get(key, "")',
+    ),
+    Planted(
+        "register it at the target whatever is wanted", _DECIDE, "    site = spec.home\n", "    site = spec.target\n"
+    ),
+    Planted(
+        "a VM taken out by hand is not on its way",
+        _DECIDE,
+        "papers=None if papers.transit else replace(papers, leaving=spec.target, transit=True),",
+        "papers=None,",
+    ),
+    # --- which method
+    Planted("live from 6.0", _LIVE, "OLDEST: Final = (6, 5)", "OLDEST: Final = (6, 0)"),
+    Planted(
+        "an unknown version will do", _LIVE, "            if not view.version:", "            if view.version is None:"
+    ),
+    Planted(
+        "any CPU will do",
+        _LIVE,
+        "not any(vm.evc in host.evc for host in hosts if host.evc)",
+        "not any(host.evc for host in hosts)",
+    ),
+    Planted(
+        "a distributed switch to a standard one", _LIVE, "            if now is None:", '            if now == "":'
+    ),
+    Planted("an older switch will do", _LIVE, "elif number(now) != number(old):", "elif number(now) > number(old):"),
+    Planted("files may stay where nobody sees them", _LIVE, "        if names:", "        if not names:"),
+    Planted(
+        "auto never goes live",
+        _METHOD,
+        "    if spec.method is Method.XVM or not refusals:",
+        "    if spec.method is Method.XVM:",
+    ),
+    Planted(
+        "auto always goes live",
+        _METHOD,
+        "    if spec.method is Method.XVM or not refusals:",
+        "    if spec.method is not Method.REATTACH:",
+    ),
+    # --- metadata
+    Planted(
+        "restore only tags",
+        _METADATA,
+        "            self.permissions - present.permissions,",
+        "            frozenset(),",
+    ),
+    Planted(
+        "rules are forgotten",
+        _METADATA,
+        "frozenset(rule for rule in self.rules if rule.name not in names),",
+        "frozenset(),",
+    ),
+    Planted("the overrides of the earlier win", _METADATA, "replace(self.overrides, **overrides)", "self.overrides"),
+    # --- converge
+    Planted(
+        "a step that ended well is sent again",
+        _CONVERGE,
+        "            case Act(action) if action == self.last:",
+        "            case Act(action) if action is None:",
+    ),
+    Planted("try for ever", _CONVERGE, "            if attempts >= ATTEMPTS:", "            if attempts < 0:"),
+    Planted("Ctrl-C is not heard", _CONVERGE, "        if stop.is_set():", "        if stop is None:"),
+    Planted(
+        "do the same for ever",
+        _CONVERGE,
+        "        if self.performed.count(action) >= REPEATS:",
+        "        if self.performed.count(action) >= REPEATS * 1000:",
+    ),
+    Planted(
+        "downtime ends too early",
+        _CONVERGE,
+        "self.down_since is not None and powered_on and",
+        "self.down_since is not None and",
+    ),
+    # --- health
+    Planted("a port that is shut is fine", _HEALTH, "if not any(outside.reaches", "if any(outside.reaches"),
+    Planted(
+        "an address that is missing is fine",
+        _HEALTH,
+        "set(action.addresses) - set(vm.addresses)",
+        "set(vm.addresses) - set(vm.addresses)",
+    ),
+    Planted(
+        "Tools need not run",
+        _HEALTH,
+        "if action.tools and vm.tools is not Tools.RUNNING:",
+        "if action.tools and vm.tools is Tools.NOT_INSTALLED:",
+    ),
+    Planted(
+        "an unwell guest is copied",
+        "migration/concerns/guest.py",
+        "seen.so_far.unhealthy and spec.stage",
+        "not seen.so_far.unhealthy and spec.stage",
+    ),
+)
