@@ -1,15 +1,11 @@
 package lab
 
 import (
-	"reflect"
-
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
-
-	"esxodus/lab/internal/scenario"
 )
 
 // cluster is ClusterComputeResource.
@@ -35,7 +31,7 @@ func (vc *VC) newCluster(f *simulator.Folder, name string, spec *types.ClusterCo
 	pool := vc.newPool(c, "Resources", c.Self) // a cluster without one would be too strange for the simulator's views
 	c.ResourcePool = pointer(pool.Self)
 	vc.insert(f, c)
-	vc.configureCluster(c, spec)
+	vc.configureCluster(c, nil, spec)
 	return c
 }
 
@@ -46,9 +42,10 @@ func (vc *VC) newPool(parent mo.Entity, name string, owner types.ManagedObjectRe
 	pool.Owner = owner
 	up := parent.Reference()
 	pool.Parent = &up
-	pool.Summary = &types.ResourcePoolSummary{Name: name, Config: pool.Config, Runtime: pool.Runtime}
 	vc.Map().NewEntity(pool)
+	pool.Config = defaultPool()
 	pool.Config.Entity = pointer(pool.Self)
+	pool.Summary = &types.ResourcePoolSummary{Name: name, Config: pool.Config, Runtime: pool.Runtime}
 	if p, ok := parent.(*simulator.ResourcePool); ok {
 		ctx := vc.newCtx()
 		ctx.WithLock(p, func() {
@@ -59,113 +56,7 @@ func (vc *VC) newPool(parent mo.Entity, name string, owner types.ManagedObjectRe
 	return pool
 }
 
-func (vc *VC) clusterDefaults() *types.ClusterConfigInfoEx {
-	no := types.NewBool(false)
-	cfg := &types.ClusterConfigInfoEx{
-		ComputeResourceConfigInfo: types.ComputeResourceConfigInfo{VmSwapPlacement: string(types.VirtualMachineConfigInfoSwapPlacementTypeVmDirectory)},
-		VsanConfigInfo:            &types.VsanClusterConfigInfo{Enabled: no, DefaultConfig: &types.VsanClusterConfigInfoHostDefaultInfo{AutoClaimStorage: no}},
-		DasConfig: types.ClusterDasConfigInfo{
-			Enabled: no, AdmissionControlEnabled: types.NewBool(true), VmMonitoring: "vmMonitoringDisabled", HostMonitoring: "enabled",
-			VmComponentProtecting: "disabled", HBDatastoreCandidatePolicy: "allFeasibleDsWithUserPreference", FailoverLevel: 1,
-			AdmissionControlPolicy: &types.ClusterFailoverLevelAdmissionControlPolicy{FailoverLevel: 1},
-			DefaultVmSettings: &types.ClusterDasVmSettings{
-				RestartPriority: "medium", RestartPriorityTimeout: -1, IsolationResponse: "none",
-				VmToolsMonitoringSettings: &types.ClusterVmToolsMonitoringSettings{
-					Enabled: no, VmMonitoring: "vmMonitoringDisabled", ClusterSettings: no, FailureInterval: 30, MinUpTime: 120, MaxFailures: 3, MaxFailureWindow: -1,
-				},
-				VmComponentProtectionSettings: &types.ClusterVmComponentProtectionSettings{
-					VmStorageProtectionForAPD: "disabled", VmStorageProtectionForPDL: "disabled", EnableAPDTimeoutForHosts: no, VmTerminateDelayForAPDSec: 180,
-					VmReactionOnAPDCleared: "none",
-				},
-			},
-		},
-		DrsConfig: types.ClusterDrsConfigInfo{
-			Enabled: no, EnableVmBehaviorOverrides: types.NewBool(true), DefaultVmBehavior: types.DrsBehaviorFullyAutomated, VmotionRate: 3,
-		},
-		DpmConfigInfo: &types.ClusterDpmConfigInfo{Enabled: no, DefaultDpmBehavior: types.DpmBehaviorAutomated, HostPowerActionRate: 3},
-	}
-	if scenario.Compare(vc.Spec.API, "6.5") >= 0 {
-		cfg.InfraUpdateHaConfig = &types.ClusterInfraUpdateHaConfigInfo{Enabled: no, Behavior: "Manual", ModerateRemediation: "QuarantineMode", SevereRemediation: "QuarantineMode"}
-		cfg.Orchestration = &types.ClusterOrchestrationInfo{DefaultVmReadiness: &types.ClusterVmReadiness{ReadyCondition: "none"}}
-		cfg.ProactiveDrsConfig = &types.ClusterProactiveDrsConfigInfo{Enabled: no}
-	}
-	return cfg
-}
-
-// merge copies every set field of a struct over another, into nested structs too. Structs behind pointers are replaced and not
-// changed: someone may be reading them.
-func merge(dst, src reflect.Value) {
-	for i := range src.NumField() {
-		s, d := src.Field(i), dst.Field(i)
-		switch {
-		case s.IsZero():
-		case s.Kind() == reflect.Struct:
-			merge(d, s)
-		case s.Kind() == reflect.Pointer && s.Elem().Kind() == reflect.Struct && !d.IsNil():
-			n := reflect.New(d.Type().Elem())
-			n.Elem().Set(d.Elem())
-			merge(n.Elem(), s.Elem())
-			d.Set(n)
-		default:
-			d.Set(s)
-		}
-	}
-}
-
-// merged returns a copy of old with what is set in spec; either may be nil.
-func merged[T any](old, spec *T) *T {
-	if spec == nil {
-		return old
-	}
-	if old == nil {
-		return pointer(*spec)
-	}
-	n := pointer(*old)
-	merge(reflect.ValueOf(n).Elem(), reflect.ValueOf(spec).Elem())
-	return n
-}
-
-// configureCluster merges a spec into the configuration of a cluster.
-func (vc *VC) configureCluster(c *simulator.ClusterComputeResource, s *types.ClusterConfigSpecEx) {
-	ctx := vc.newCtx()
-	ctx.WithLock(c, func() {
-		cfg := *c.ConfigurationEx.(*types.ClusterConfigInfoEx)
-		cfg.DasConfig = *merged(&cfg.DasConfig, s.DasConfig)
-		if s.DasConfig != nil {
-			switch p := s.DasConfig.AdmissionControlPolicy.(type) {
-			case nil:
-			case *types.ClusterFailoverLevelAdmissionControlPolicy:
-				cfg.DasConfig.FailoverLevel = p.FailoverLevel
-			}
-		}
-		cfg.DrsConfig = *merged(&cfg.DrsConfig, s.DrsConfig)
-		cfg.DpmConfigInfo = merged(cfg.DpmConfigInfo, s.DpmConfig)
-		cfg.InfraUpdateHaConfig = merged(cfg.InfraUpdateHaConfig, s.InfraUpdateHaConfig)
-		cfg.Orchestration = merged(cfg.Orchestration, s.Orchestration)
-		cfg.ProactiveDrsConfig = merged(cfg.ProactiveDrsConfig, s.ProactiveDrsConfig)
-		if s.VsanConfig != nil {
-			cfg.VsanConfigInfo = merged(cfg.VsanConfigInfo, s.VsanConfig)
-		}
-		if s.VmSwapPlacement != "" {
-			cfg.VmSwapPlacement = s.VmSwapPlacement
-		}
-		c.ConfigurationEx = &cfg
-		ctx.Update(c, []types.PropertyChange{{Name: "configurationEx", Val: &cfg}})
-	})
-	vc.countHA(c)
-}
-
-// countHA counts the hosts that HA may use.
-func (vc *VC) countHA(c *simulator.ClusterComputeResource) {
-	ctx := vc.newCtx()
-	ctx.WithLock(c, func() {
-		sum := *c.Summary.(*types.ClusterComputeResourceSummary)
-		sum.CurrentFailoverLevel = max(0, sum.NumEffectiveHosts-1)
-		ctx.Update(c, []types.PropertyChange{{Name: "summary", Val: &sum}})
-	})
-}
-
-// ReconfigureComputeResourceTask changes the configuration of a cluster. Rules, groups and overrides are the simulator's.
+// ReconfigureComputeResourceTask changes the configuration of a cluster.
 func (o *cluster) ReconfigureComputeResourceTask(req *types.ReconfigureComputeResource_Task) soap.HasFault {
 	body, vc := &methods.ReconfigureComputeResource_TaskBody{}, o.vc
 	c, ok := get[*simulator.ClusterComputeResource](vc, req.This)
@@ -182,40 +73,29 @@ func (o *cluster) ReconfigureComputeResourceTask(req *types.ReconfigureComputeRe
 		if problem := j.sleep(vc.lab.Scenario.Durations.Other); problem != nil {
 			return nil, problem
 		}
-		if !req.Modify {
-			vc.update(c, types.PropertyChange{Name: "configurationEx", Val: vc.clusterDefaults()})
+		if len(spec.VmOrchestrationSpec)+len(spec.DpmHostConfigSpec)+len(spec.VsanHostConfigSpec) > 0 {
+			return nil, because(new(types.NotSupported), "The lab does not model this part of a cluster's configuration.")
 		}
-		return nil, o.reconfigure(c, req, spec)
+		var base *types.ClusterConfigInfoEx
+		if !req.Modify {
+			base = vc.clusterDefaults()
+		}
+		return nil, vc.configureCluster(c, base, spec)
 	})
 	body.Res = &types.ReconfigureComputeResource_TaskResponse{Returnval: ref}
 	return body
 }
 
-func (o *cluster) reconfigure(c *simulator.ClusterComputeResource, req *types.ReconfigureComputeResource_Task, spec *types.ClusterConfigSpecEx) types.BaseMethodFault {
-	vc := o.vc
-	rest := *spec // what the simulator does: rules, groups, overrides
-	rest.DasConfig, rest.DrsConfig, rest.VsanConfig = nil, nil, nil
-	ctx := vc.newCtx()
-	var t types.ManagedObjectReference
-	ctx.WithLock(c, func() {
-		t = c.ReconfigureComputeResourceTask(ctx, &types.ReconfigureComputeResource_Task{This: req.This, Spec: &rest, Modify: true}).(*methods.ReconfigureComputeResource_TaskBody).Res.Returnval
-	})
-	if info := vc.await(t); info.Error != nil {
-		return info.Error.Fault
-	}
-	vc.configureCluster(c, spec)
-	return nil
-}
-
 // syncCapacity adds up the hosts of a cluster or a standalone host. site.mu is held.
 func (vc *VC) syncCapacity(parent mo.Entity) {
 	var refs []types.ManagedObjectReference
+	var pool *types.ManagedObjectReference
 	vc.read(parent, func() {
 		switch c := parent.(type) {
 		case *simulator.ClusterComputeResource:
-			refs = c.Host
+			refs, pool = c.Host, c.ResourcePool
 		case *mo.ComputeResource:
-			refs = c.Host
+			refs, pool = c.Host, c.ResourcePool
 		}
 	})
 	sum := types.ComputeResourceSummary{OverallStatus: types.ManagedEntityStatusGreen}
@@ -248,6 +128,9 @@ func (vc *VC) syncCapacity(parent mo.Entity) {
 			ctx.Update(c, []types.PropertyChange{{Name: "summary", Val: &sum}})
 		}
 	})
+	if pool != nil {
+		vc.fillRoot(*pool, sum)
+	}
 }
 
 // DestroyTask removes an empty cluster, or one whose hosts may be removed too.

@@ -38,6 +38,10 @@ func (vc *VC) serveFile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no datastore "+q.Get("dsName"), http.StatusNotFound)
 		return
 	}
+	if f := vc.lacks(need{"Datastore.Browse", v.ref}); f != nil {
+		http.Error(w, describe(f), http.StatusForbidden)
+		return
+	}
 	p := place{v.uuid, path.Clean("./" + strings.TrimPrefix(r.URL.Path, "/folder/"))}
 	if i, err := os.Stat(vc.lab.on(p)); err != nil || i.IsDir() {
 		http.Error(w, "there is no file "+p.path, http.StatusNotFound)

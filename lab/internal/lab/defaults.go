@@ -14,6 +14,9 @@ func installDefaults(vc *VC) { vc.Map().AddHandler(&defaults{vc.shadow("Defaults
 
 // PutObject completes a new object.
 func (d *defaults) PutObject(_ *simulator.Context, o mo.Reference) {
+	if e, ok := o.(mo.Entity); ok && d.vc.access.login != 0 {
+		e.Entity().EffectiveRole = []int32{d.vc.access.login}
+	}
 	switch x := o.(type) {
 	case *simulator.VirtualMachine:
 		completeVM(x)

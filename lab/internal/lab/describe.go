@@ -79,6 +79,10 @@ func sentence(f types.BaseMethodFault) string {
 		return "Cannot complete login due to an incorrect user name or password."
 	case *types.NotAuthenticated:
 		return "The session is not authenticated."
+	case *types.NoPermission:
+		return fmt.Sprintf("Permission to perform this operation was denied. The privilege %s is missing.", x.PrivilegeId)
+	case *types.UserNotFound:
+		return fmt.Sprintf("The user or group named '%s' does not exist.", x.Principal)
 	case *types.SSLVerifyFault:
 		return "The SSL certificate of the server could not be verified. Its thumbprint is " + x.Thumbprint + "."
 	case *types.CannotAccessNetwork:

@@ -31,6 +31,7 @@ type request struct {
 	soap    bool
 	this    types.ManagedObjectReference
 	objects []string // names that a fault rule may mean
+	body    []byte
 }
 
 // parse reads just enough of a request.
@@ -39,7 +40,7 @@ func (vc *VC) parse(r *http.Request, body []byte) request {
 	if r.Method != http.MethodPost || m == nil {
 		return request{method: r.Method + " " + restPath(r)}
 	}
-	q := request{method: string(m[1]), soap: true}
+	q := request{method: string(m[1]), soap: true, body: body}
 	if t := soapThis.FindSubmatch(body); t != nil {
 		q.this = types.ManagedObjectReference{Type: string(t[1]), Value: strings.TrimSpace(html.UnescapeString(string(t[2])))}
 		if e, ok := vc.Map().Get(q.this).(mo.Entity); ok {
@@ -141,11 +142,18 @@ func (vc *VC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (vc *VC) route(w http.ResponseWriter, r *http.Request, q request) {
 	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch first {
-	case "rest", "api", "pbm", "vsanHealth": // these check sessions of their own
+	case "rest", "api":
+		vc.serveREST(w, r)
+		return
+	case "pbm", "vsanHealth": // these check sessions of their own
 	case "sdk":
 		if q.soap {
 			s := vc.session(r)
-			if f := vc.forbidden(q.method, q.this, s != nil); f != nil {
+			f := vc.forbidden(q.method, q.this, s != nil)
+			if f == nil && s != nil {
+				f = vc.denied(q)
+			}
+			if f != nil {
 				writeFault(w, describe(f), f)
 				return
 			}

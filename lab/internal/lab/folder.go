@@ -69,6 +69,9 @@ func (o *folder) cluster(ref types.ManagedObjectReference, name string, spec *ty
 	if e := o.vc.childNamed(f, name); e != nil {
 		return ref, fault(&types.DuplicateName{Name: name, Object: e.Reference()})
 	}
+	if len(spec.RulesSpec)+len(spec.GroupSpec)+len(spec.DasVmConfigSpec)+len(spec.DrsVmConfigSpec) > 0 {
+		return ref, fault(because(&types.InvalidArgument{InvalidProperty: "spec"}, "A new cluster has no members that rules or overrides could mean."))
+	}
 	return o.vc.newCluster(f, name, spec).Self, nil
 }
 

@@ -209,6 +209,7 @@ func (o *host) DestroyTask(req *types.Destroy_Task) soap.HasFault {
 // removeHost takes a host out of the inventory; the server keeps its network configuration and its mounts.
 func (vc *VC) removeHost(h *simulator.HostSystem) {
 	vc.leaveSwitches(h)
+	vc.leaveClusters(h.Self)
 	vc.site.mu.Lock()
 	defer vc.site.mu.Unlock()
 	dc, parent := vc.datacenterOf(h.Self), vc.parent(h)

@@ -203,7 +203,7 @@ func TestMaintenanceModeEvacuates(t *testing.T) {
 }
 
 func TestMaintenanceModeWaitsWithoutDRS(t *testing.T) {
-	b := start(t, func(s *scenario.Scenario) { s.VCenters[0].Datacenters[0].Clusters[0].DRS = false }).site()
+	b := start(t, func(s *scenario.Scenario) { s.VCenters[0].Datacenters[0].Clusters[0].DRS.Enabled = false }).site()
 	h, err := b.source.finder.HostSystem(b.ctx, "esx60-1.lab")
 	b.must(err)
 	task, err := h.EnterMaintenanceMode(b.ctx, 60, false, nil)

@@ -6,4 +6,4 @@ var machines = []func(*VC){
 }
 
 // machineSeeders register the scenario's virtual machines.
-var machineSeeders = []func(*VC) error{seedMachines}
+var machineSeeders = []func(*VC) error{seedMachines, seedMetadata}

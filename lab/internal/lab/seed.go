@@ -58,8 +58,7 @@ func (vc *VC) subfolder(parent *simulator.Folder, name string) *simulator.Folder
 
 func (vc *VC) seedCluster(f *simulator.Folder, dc *scenario.Datacenter, spec *scenario.Cluster) error {
 	c := vc.newCluster(f, spec.Name, &types.ClusterConfigSpecEx{
-		DasConfig: &types.ClusterDasConfigInfo{Enabled: types.NewBool(spec.HA)},
-		DrsConfig: &types.ClusterDrsConfigInfo{Enabled: types.NewBool(spec.DRS), DefaultVmBehavior: types.DrsBehaviorFullyAutomated},
+		DasConfig: seedHA(&spec.HA), DrsConfig: seedDRS(&spec.DRS),
 	})
 	if spec.EVC != "" {
 		if vc.highestEVC(spec.EVC) != spec.EVC {
@@ -67,11 +66,12 @@ func (vc *VC) seedCluster(f *simulator.Folder, dc *scenario.Datacenter, spec *sc
 		}
 		vc.setClusterEVC(c, nil, spec.EVC)
 	}
-	for _, path := range spec.Pools {
+	for i := range spec.Pools {
 		pool, _ := get[*simulator.ResourcePool](vc, *c.ResourcePool)
-		for name := range strings.SplitSeq(path, "/") {
+		for name := range strings.SplitSeq(spec.Pools[i].Path, "/") {
 			pool = vc.subpool(pool, name)
 		}
+		vc.seedPool(pool, &spec.Pools[i])
 	}
 	groups := []types.HostPortGroupSpec{}
 	for _, n := range dc.Networks {

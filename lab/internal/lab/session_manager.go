@@ -31,6 +31,7 @@ func (vc *VC) session(r *http.Request) *types.UserSession {
 
 // expire ends the session that a request belongs to, as the idle timeout or an administrator does.
 func (vc *VC) expire(r *http.Request) {
+	vc.rest.set(restSessionID(r), false)
 	if s := vc.session(r); s != nil {
 		ctx := vc.newCtx() // its own session is another one, as TerminateSession demands
 		vc.Map().SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{s.Key}})

@@ -26,6 +26,7 @@ type State struct {
 type VCenterState struct {
 	Hosts      []HostState        `json:"hosts"`
 	Datastores []DatastoreState   `json:"datastores"`
+	Clusters   []ClusterState     `json:"clusters"`
 	VMs        map[string]VMState `json:"vms"` // by name; a second one of that name is "name#2"
 	Tasks      []TaskState        `json:"tasks"`
 }
@@ -77,6 +78,7 @@ type VMState struct {
 	ExtraConfig      map[string]string `json:"extraConfig"`
 	Snapshots        []string          `json:"snapshots"`
 	Busy             bool              `json:"busy"` // a task has it
+	MetadataState                      // see state_metadata.go
 	Clock            ClockState        `json:"clock"`
 }
 
@@ -137,6 +139,7 @@ func (l *Lab) State() State {
 
 func (vc *VC) state() VCenterState {
 	s := VCenterState{Hosts: []HostState{}, Datastores: []DatastoreState{}, VMs: map[string]VMState{}, Tasks: []TaskState{}}
+	s.Clusters = vc.clusterStates()
 	for _, h := range all[*simulator.HostSystem](vc, "HostSystem") {
 		s.Hosts = append(s.Hosts, vc.dumpHost(h))
 	}
@@ -232,6 +235,7 @@ func (vc *VC) vmState(m *machine) (VMState, bool) {
 		s.Host = vc.entityName(h)
 	}
 	s.Folder, s.Pool = vc.pathOf(folder), vc.pathOf(pool)
+	s.MetadataState = vc.metadataState(m)
 	for _, x := range c.Hardware.Device {
 		switch d := x.(type) {
 		case *types.VirtualDisk:

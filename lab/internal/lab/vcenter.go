@@ -34,6 +34,11 @@ type VC struct {
 	api   api  // what this version of the API knows
 	site  site // hosts and datastores; see infrastructure.go
 
+	clusters sync.Mutex   // orders changes of rules, groups and overrides
+	access   access       // permissions; see access.go
+	tagging  tagging      // see tagging.go
+	rest     restSessions // see rest.go
+
 	machines machineSet
 	feed     *feed // changes, for waiting collectors; see property_wait.go
 }

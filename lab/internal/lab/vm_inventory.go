@@ -185,6 +185,7 @@ func (vc *VC) drop(m *machine) {
 		vc.Map().Remove(vc.newCtx(), s)
 	}
 	vc.Map().Remove(vc.newCtx(), m.self)
+	vc.departed(m.self)
 	at := m.place()
 	_, err := os.Stat(vc.lab.on(at))
 	vc.lab.ledger.Unregister(vc.Spec.Name, at.String(), err == nil)

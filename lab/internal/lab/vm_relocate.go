@@ -161,6 +161,7 @@ func (r *relocation) finish() types.BaseMethodFault {
 	}
 	f := m.replace(r.config)
 	vc.relink(m.self, before, m.parents())
+	vc.leaveClusters(m.self)
 	if m.power() == on {
 		if files, f := m.files(); f == nil {
 			vc.lab.locks.unlock(m.owner())

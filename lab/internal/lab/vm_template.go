@@ -111,6 +111,7 @@ func (m *machine) mark(template bool, pool, host *types.ManagedObjectReference) 
 	c.Files.VmPathName = m.vc.fileBacking(m.datacenter(), to).FileName
 	f := m.replace(&c)
 	m.vc.relink(m.self, before, m.parents())
+	m.vc.leaveClusters(m.self)
 	return f
 }
 

@@ -41,6 +41,7 @@ func check(d *decoder, s *Scenario) {
 	for i := range s.VMs {
 		c.vm(fmt.Sprintf("vms[%d]", i), &s.VMs[i], names)
 	}
+	c.rules()
 }
 
 // required reports an empty value; it returns whether there was one.
@@ -164,6 +165,7 @@ func (c *checker) vcenter(p string, i int) {
 	if host, _, err := net.SplitHostPort(v.Listen); err != nil || net.ParseIP(host) == nil || !net.ParseIP(host).IsLoopback() {
 		c.at(p+".listen", "%q is not an address of this machine; write such as 127.0.0.1:8460", v.Listen)
 	}
+	c.access(p, v)
 	var own []string
 	for k := range v.Hosts {
 		h := &v.Hosts[k]
@@ -214,9 +216,7 @@ func (c *checker) datacenter(p string, dc *Datacenter, hosts []string, names map
 				c.at(at, "%s (%s) cannot be in a cluster with EVC mode %s", h, c.hosts[h].CPU, cl.EVC)
 			}
 		}
-		for k, pool := range cl.Pools {
-			c.inventoryPath(fmt.Sprintf("%s.pools[%d]", p, k), pool)
-		}
+		c.cluster(p, &cl)
 	}
 	for k, f := range dc.Folders {
 		c.inventoryPath(fmt.Sprintf("%s.folders[%d]", p, k), f)

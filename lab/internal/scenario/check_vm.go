@@ -64,6 +64,7 @@ func (c *checker) vmPlace(p string, vm *VM) *Datacenter {
 	for _, d := range vc.Datacenters {
 		dcs = append(dcs, d.Name)
 	}
+	c.vmMetadata(p, vm, vc)
 	if !c.one(p+".datacenter", vm.Datacenter, dcs) {
 		return nil
 	}
@@ -75,7 +76,7 @@ func (c *checker) vmPlace(p string, vm *VM) *Datacenter {
 		return dc
 	}
 	if vm.Pool != "" {
-		c.one(p+".pool", vm.Pool, withParents(cl.Pools))
+		c.one(p+".pool", vm.Pool, withParents(cl.PoolPaths()))
 	}
 	if !c.one(p+".host", vm.Host, cl.Hosts) {
 		return dc

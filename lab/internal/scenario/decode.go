@@ -62,6 +62,9 @@ func (d *decoder) at(path, format string, args ...any) {
 	d.problems = append(d.problems, Problem{Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
+// shorthand is a mapping that may also be written as a single value, which is that of one of its keys.
+type shorthand interface{ shorthand() string }
+
 var durationType = reflect.TypeFor[time.Duration]()
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
@@ -78,6 +81,10 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
+		if s, ok := v.Addr().Interface().(shorthand); ok && n.Kind == yaml.ScalarNode {
+			d.scalar(n, field(v, s.shorthand()), path)
+			return
+		}
 		d.mapping(n, v, path)
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {

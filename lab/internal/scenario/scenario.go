@@ -112,6 +112,12 @@ type VCenter struct {
 	Password string `yaml:"password"`
 	// Hosts that exist; those in no cluster can be added.
 	Hosts []Host `yaml:"hosts"`
+	// Tags by category, Principals and Roles for permissions: see metadata.go.
+	Tags       []TagCategory `yaml:"tags"`
+	Principals []Principal   `yaml:"principals"`
+	Roles      []Role        `yaml:"roles"`
+	// Lacks are privilege ids that the user does not have; it has all others.
+	Lacks []string `yaml:"lacks"`
 	// Datacenters that exist when the lab starts.
 	Datacenters []Datacenter `yaml:"datacenters"`
 }
@@ -152,12 +158,15 @@ type Cluster struct {
 	Name string `yaml:"name"`
 	// Hosts by name, from the vCenter's list.
 	Hosts []string `yaml:"hosts"`
-	DRS   bool     `yaml:"drs"`
-	HA    bool     `yaml:"ha"`
+	DRS   DRS      `yaml:"drs"`
+	HA    HA       `yaml:"ha"`
 	// EVC mode, or nothing for EVC off.
 	EVC string `yaml:"evc"`
-	// Pools as paths below the cluster's root pool; parents are made as needed.
-	Pools []string `yaml:"pools"`
+	// Pools, each a path or a Pool.
+	Pools []Pool `yaml:"pools"`
+	// Rules and Groups of DRS.
+	Rules  []Rule  `yaml:"rules"`
+	Groups []Group `yaml:"groups"`
 }
 
 // Network is a standard port group.
@@ -197,6 +206,11 @@ type VM struct {
 	Notes string `yaml:"notes"`
 	// CustomAttributes by name; the datacenter defines the names.
 	CustomAttributes map[string]string `yaml:"customAttributes"`
+	// Tags as category/tag, Permissions, and the overrides of HA and DRS.
+	Tags        []string     `yaml:"tags"`
+	Permissions []Permission `yaml:"permissions"`
+	HAOverride  *HAOverride  `yaml:"haOverride"`
+	DRSOverride *DRSOverride `yaml:"drsOverride"`
 	// ExtraConfig keys as they stand in the .vmx file.
 	ExtraConfig map[string]string `yaml:"extraConfig"`
 	// Snapshots, each the child of the one before.
