@@ -28,6 +28,7 @@ class Service:
         self.categories: dict[str, str] = {}
         self.tags: dict[str, Tag] = {}
         self.on: dict[str, set[str]] = {}
+        self.things: list[str] = []
         self.other: dict[str, set[str]] = {}
         self.calls: list[str] = []
         self.changes: list[tuple[str, Any]] = []
@@ -85,8 +86,9 @@ class Service:
             if self.on[key] or self.other[key]
         ]
 
-    def change(self, path: str, body: Any) -> Any:
+    def change(self, path: str, body: Any, thing: str) -> Any:
         self._may(path)
+        self.things.append(thing)
         self.changes.append((path.removeprefix(ROOT), body))
         match path.removeprefix(ROOT):
             case "category":
@@ -123,6 +125,10 @@ class Told:
 
     def __init__(self) -> None:
         self.tags: dict[str, frozenset[Tag]] = {}
+        self.watch = self  # which knows objects by name
+
+    def name(self, key: str) -> str:
+        return f"name of {key}"
 
     def tagged(self, vm: str, tags: frozenset[Tag]) -> None:
         self.tags[vm] = tags
@@ -178,6 +184,9 @@ def test_attaching_makes_what_is_missing_and_says_what_is_there(service: Service
     assert told.tags == {"vm-1": {GOLD, DAILY, Tag("tier", "silver")}}
     made = [(path, body["create_spec"]["name"]) for path, body in service.changes if "create_spec" in body]
     assert made == [("category", "backup"), ("tag", "daily"), ("tag", "gold")]
+    assert service.things == ["backup", "daily", "name of vm-1", "gold", "name of vm-1"], (
+        "for the record of what was done"
+    )
     assert service.changes[0][1]["create_spec"]["cardinality"] == "MULTIPLE"
     assert service.logged_out == 1
 
