@@ -5,7 +5,7 @@ import signal
 import pulumi
 
 from components import beforehand
-from components.migration_wave import declare_waves
+from components.migration_wave import declare_waves, exports
 from components.providers.evc_mode import EvcMode
 from components.settings import Settings
 from components.source_storage import SourceStorage
@@ -29,4 +29,5 @@ if stack.target.cluster.evc is not None:
 waves = declare_waves(stack, preview=preview, parts=parts)
 
 pulumi.export("adopted", target.adopted)
-pulumi.export("vms", {name: vm.result() for wave in waves.values() for name, vm in wave.vms.items()})
+for name, value in exports(waves).items():
+    pulumi.export(name, value)

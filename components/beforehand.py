@@ -17,7 +17,8 @@ from vsphere.watch import News
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from components.settings import Datastore, Settings
+    from components.settings import Settings
+    from components.settings_site import Datastore
 
 
 def look(stack: Settings) -> Adoption:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from components.providers.migrated_vm import MigratedVm
+from components.totals import brief, totals
 from migration.wanted import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from components.settings import Settings
     from migration.wanted import VmSpec
@@ -66,6 +67,17 @@ def declare_waves(stack: Settings, *, preview: int, parts: Sequence[pulumi.Resou
             after=[declared[name] for name in ready.after],
         )
     return declared
+
+
+def exports(waves: Mapping[str, MigrationWave]) -> dict[str, pulumi.Output[Any]]:
+    """Return what the stack exports: `vms`, one short entry each, and the totals of each of the `waves` and of the `site`."""
+    told = {name: pulumi.Output.all(*(vm.told() for vm in wave.vms.values())) for name, wave in waves.items()}
+    named = pulumi.Output.all(**{name: vm.told() for wave in waves.values() for name, vm in wave.vms.items()})
+    return {
+        "vms": named.apply(lambda vms: {name: brief(vm) for name, vm in vms.items()}),
+        "waves": pulumi.Output.all(**{name: vms.apply(totals) for name, vms in told.items()}),
+        "site": named.apply(lambda vms: totals(list(vms.values()))),
+    }
 
 
 def _named(specs: Sequence[VmSpec]) -> dict[str, VmSpec]:

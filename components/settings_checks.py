@@ -8,10 +8,15 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from migration.concerns import known_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+_SHOWN: Final = 12
+"""How many of the names that are known are shown where none is near to what was written."""
 
 
 def cross_checked(data: Mapping[str, Any]) -> list[str]:
@@ -35,6 +40,8 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
         *_twice("esxodus:waves", "VM", [f"{name} {uuid}".strip() for _, name, uuid in vms]),
         *_unclear(vms),
         *_order(waves),
+        *_placed(waves, _named(hosts), _named(new)),
+        *_accepted(_entries(data.get("accept")), {name for _, name, _ in vms}),
     ]
 
 
@@ -111,6 +118,42 @@ def _unclear(vms: Sequence[tuple[str, str, str]]) -> list[str]:
     return problems
 
 
+def _unknown(path: str, what: str, name: object, known: Collection[str]) -> list[str]:
+    """Return the problem of a name that is not among those that are known; none of what is no text."""
+    if not isinstance(name, str) or name in known:
+        return []
+    near = difflib.get_close_matches(name, sorted(known), 1, 0.5)
+    some = [*sorted(known)[:_SHOWN], *(["…"] if len(known) > _SHOWN else [])]
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(some) or 'none'}"
+    return [f"{path}: there is no {what} {name}; {hint}"]
+
+
+def _placed(waves: Sequence[tuple[int, Mapping[str, Any]]], hosts: Sequence[str], new: Sequence[str]) -> list[str]:
+    """A VM goes to a host and a datastore that are declared at the target."""
+    problems = []
+    for number, wave in waves:
+        path = f"esxodus:waves[{number}]"
+        within = [(path, wave), *((f"{path}.vms[{place}]", vm) for place, vm in _entries(wave.get("vms")))]
+        for where, entry in within:
+            placement = _keys(entry.get("placement"))
+            problems += _unknown(
+                f"{where}.placement.host", "host in esxodus:target.hosts", placement.get("host"), hosts
+            )
+            store, what = placement.get("datastore"), "datastore in esxodus:target.datastores"
+            problems += _unknown(f"{where}.placement.datastore", what, store, new)
+    return problems
+
+
+def _accepted(accept: Sequence[tuple[int, Mapping[str, Any]]], vms: set[str]) -> list[str]:
+    pairs = [f"{entry.get('concern')} of {entry.get('vm')}" for _, entry in accept]
+    problems = _twice("esxodus:accept", "concern", pairs)
+    for number, entry in accept:
+        path, identifier = f"esxodus:accept[{number}].concern", entry.get("concern")
+        problems += _unknown(path, "concern (docs/concerns.md)", identifier, known_ids())
+        problems += _unknown(f"esxodus:accept[{number}].vm", "VM in esxodus:waves", entry.get("vm"), {*vms, "*"})
+    return problems
+
+
 def _order(waves: Sequence[tuple[int, Mapping[str, Any]]]) -> list[str]:
     """Return what is wrong with the order of the waves."""
     names = set(_named(waves))
@@ -118,10 +161,7 @@ def _order(waves: Sequence[tuple[int, Mapping[str, Any]]]) -> list[str]:
     problems = []
     for number, _, earlier in after:
         for place, name in enumerate(earlier):
-            if name not in names:
-                near = difflib.get_close_matches(name, sorted(names), 1, 0.5)
-                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(names))}"
-                problems.append(f"esxodus:waves[{number}].after[{place}]: there is no wave {name}; {hint}")
+            problems += _unknown(f"esxodus:waves[{number}].after[{place}]", "wave", name, names)
     try:
         TopologicalSorter({str(name): earlier for _, name, earlier in after}).prepare()
     except CycleError as error:

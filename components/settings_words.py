@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import typing
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
@@ -20,8 +21,6 @@ _COMING: Final = {
 }
 """Values that documents about this product mention, and that this version does not have."""
 
-_COMING_KEYS: Final = {"window": "keeping a wave within a time window"}
-
 _FORMS: Final = {
     "vcenter": "a host name or address, with :port where that is not 443",
     "hosts.name": "the host's name or address as it joins the vCenter, without spaces",
@@ -29,6 +28,9 @@ _FORMS: Final = {
     "uuid": "an instance UUID such as 502e71fa-1a9b-2c3d-4e5f-60718293a4b5",
     "disk": "a disk's canonical name such as naa.68ccf098004f0000",
     "uplinks": "the name of a physical network card such as vmnic1",
+    "switch.version": "a version such as 6.6.0; put it in quotes",
+    "host": "the name of a host, as in esxodus:target.hosts",
+    "reason": "a reason; it is reported with the warning that it accepts",
     "name": "text of 1 to 80 characters that neither begins nor ends with a space",
 }
 
@@ -71,8 +73,6 @@ def _sentence(
         return _missing(path, key)
     value = repr(place[-2]) if key == "[key]" else _shown(data, place)
     if kind == "extra_forbidden":
-        if key in _COMING_KEYS:
-            return f"{path}: {_COMING_KEYS[key]} is not available in this version; remove the key"
         known = sorted(_keys(model, place[:-1]))
         near = difflib.get_close_matches(key, known, 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
@@ -118,7 +118,7 @@ def _shown(data: object, place: Iterable[int | str]) -> str:
             value = value[part]  # type: ignore[index] # whatever the operator wrote; what does not fit ends the walk
         except (KeyError, IndexError, TypeError):
             break
-    text = repr(value)
+    text = value.isoformat() if isinstance(value, date) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

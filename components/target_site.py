@@ -15,7 +15,7 @@ import pulumi_vsphere as vsphere
 from migration.errors import Unexpected
 
 if TYPE_CHECKING:
-    from components import settings
+    from components import settings_site
     from components.settings import Settings
     from vsphere.existing import Existing
 
@@ -116,7 +116,7 @@ class TargetSite(pulumi.ComponentResource):
             return found
         return vsphere.Datacenter(name, name=name, opts=self._inside).moid
 
-    def _cluster(self, cluster: settings.Cluster, datacenter: pulumi.Input[str]) -> pulumi.Input[str]:
+    def _cluster(self, cluster: settings_site.Cluster, datacenter: pulumi.Input[str]) -> pulumi.Input[str]:
         if found := self._adoption.id_of("cluster", cluster.name, vsphere.ComputeCluster):
             return found
         return vsphere.ComputeCluster(
@@ -132,7 +132,7 @@ class TargetSite(pulumi.ComponentResource):
         ).id
 
     def _host(
-        self, host: settings.NewHost, username: str, password: pulumi.Input[str], cluster: pulumi.Input[str]
+        self, host: settings_site.NewHost, username: str, password: pulumi.Input[str], cluster: pulumi.Input[str]
     ) -> pulumi.Input[str]:
         if found := self._adoption.id_of("host", host.name, vsphere.Host):
             return found
@@ -148,7 +148,7 @@ class TargetSite(pulumi.ComponentResource):
         ).id
 
     def _switch(
-        self, switch: settings.Switch, datacenter: pulumi.Input[str], hosts: list[pulumi.Input[str]]
+        self, switch: settings_site.Switch, datacenter: pulumi.Input[str], hosts: list[pulumi.Input[str]]
     ) -> pulumi.Input[str]:
         if found := self._adoption.id_of("switch", switch.name, vsphere.DistributedVirtualSwitch):
             return found
@@ -168,7 +168,7 @@ class TargetSite(pulumi.ComponentResource):
             opts=self._inside,
         ).id
 
-    def _network(self, network: settings.Network, switch: pulumi.Input[str]) -> None:
+    def _network(self, network: settings_site.Network, switch: pulumi.Input[str]) -> None:
         if self._adoption.id_of("network", network.name, vsphere.DistributedPortGroup):
             return
         vsphere.DistributedPortGroup(
@@ -179,7 +179,7 @@ class TargetSite(pulumi.ComponentResource):
             opts=self._inside,
         )
 
-    def _datastore(self, datastore: settings.Datastore, host: pulumi.Input[str]) -> None:
+    def _datastore(self, datastore: settings_site.Datastore, host: pulumi.Input[str]) -> None:
         if self._adoption.id_of("datastore", datastore.name, vsphere.VmfsDatastore):
             return
         vsphere.VmfsDatastore(

@@ -1,52 +1,159 @@
-"""Who may start: the one lock around `migration.schedule`, shared by every VM of a run."""
+"""Who may start: the one lock around `migration.turns` and `migration.waves`, shared by every VM of a run."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
 
-from migration.actions import Action, Placed
-from migration.errors import Blocked
-from migration.model import Vm
+from migration import estimate
+from migration.actions import Action, Cross, Placed, PowerOn, Register, Relocate, Unregister
+from migration.errors import Blocked, Held
+from migration.load import Cost
+from migration.model import Power, Vm
 from migration.observation import Observation
-from migration.schedule import Admitted, Load, Nowhere, admit
-from migration.wanted import VmSpec
+from migration.schedule import Admitted, Nowhere
+from migration.turns import Request, Turns
+from migration.wanted import Identity, VmSpec
+from migration.waves import Closed, Moment, Opens, held
+
+SLICE: Final = 1.0
+"""Seconds after which a waiter looks whether the run was asked to stop."""
+LOOK: Final = 15.0
+"""Seconds after which a waiter looks at the sites again although it was not called: others change them too."""
+GRACE: Final = 10.0
+"""Seconds in which a VM that was called must ask again before its turn is given to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """An action may not start now. `sentence` says why; "" where it is only not its turn."""
+
+    sentence: str = ""
 
 
 class Admission:
-    """Lets actions of all VMs of a run start only as far as the cost model allows; one instance for a process."""
+    """Lets actions of all VMs of a run start only as far as waves and the cost model allow; one instance for a process."""
 
-    def __init__(self) -> None:
-        """Start with nothing running."""
-        self._load = Load()
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """Start with nothing running. `clock` gives seconds since 1970."""
+        self._clock = clock
+        self._turns = Turns()
+        self._moment = Moment()
         self._changed = threading.Condition()
+        self._called: frozenset[Identity] = frozenset()
+        self._asleep: set[Identity] = set()
+        self._awake: dict[Identity, float] = {}  # since when, of those that had to wait
+        self._opens: dict[Identity, float] = {}
+        self._memory: dict[
+            Identity, float
+        ] = {}  # what an unregistered VM will need once it runs: its files do not say it
+        self._promised: dict[Identity, Cost] = {}
 
     @contextmanager
-    def admitted(self, spec: VmSpec, action: Action, vm: Vm | None, seen: Observation) -> Iterator[Placed | None]:
-        """Hold the action's cost while the block runs, placed where it goes; None: there is no room now.
+    def admitted(self, spec: VmSpec, action: Action, vm: Vm | None, seen: Observation) -> Iterator[Placed | NotYet]:
+        """Hold the action's cost while the block runs, placed where it goes; NotYet: it may not start now.
 
-        What was seen grows old while one waits, so who gets None must look again before asking anew.
+        What was seen grows old while one waits, so who is told NotYet must `wait` and look again before asking anew.
 
-        Raises: Blocked where there is no place for it, however long one waits.
+        Raises: Blocked where there is no place for it, however long one waits. Held where its wave admits no more.
         """
         with self._changed:
-            answer = admit(spec.identity.name, action, vm, seen, self._load)
-            if isinstance(answer, Nowhere):
-                raise Blocked((answer.concern,))
-            if isinstance(answer, Admitted):
-                self._load = self._load.add(answer.cost)
-        if not isinstance(answer, Admitted):
-            yield None
+            answer = self._ask(spec, action, vm, seen)
+        if isinstance(answer, NotYet):
+            yield answer
             return
+        started = self._clock()
         try:
             yield answer.placed
+            with self._changed:
+                self._done(spec.identity, action, vm, answer, self._clock() - started)
         finally:
             with self._changed:
-                self._load = self._load.remove(answer.cost)
-                self._changed.notify_all()
+                self._turns = self._turns.ended(answer.cost)
+                self._call()
 
-    def wait(self, timeout: float) -> None:
-        """Wait until something that was admitted has ended, at most `timeout` seconds."""
+    def wait(self, spec: VmSpec, stop: threading.Event) -> None:
+        """Wait until it is the VM's turn, its window opens, it is time to look again, or the run is asked to stop."""
+        who = spec.identity
         with self._changed:
-            self._changed.wait(timeout)
+            end = time.monotonic() + min(LOOK, self._opens.get(who, float("inf")) - self._clock())
+            self._asleep.add(who)
+            try:
+                while not stop.is_set() and who not in self._called and (left := end - time.monotonic()) > 0:
+                    self._changed.wait(min(left, SLICE))
+            finally:
+                self._asleep.discard(who)
+                self._awake[who] = time.monotonic()
+
+    def ended(self, spec: VmSpec, error: BaseException | None) -> None:
+        """Take note that the VM's part of the run has ended, well or with this error: its wave may admit no more."""
+        with self._changed:
+            self._moment = self._moment.after(spec, error)
+            self._release(spec.identity)
+            self._memory.pop(spec.identity, None)
+            self._forget(spec.identity)
+
+    def _ask(self, spec: VmSpec, action: Action, vm: Vm | None, seen: Observation) -> Admitted | NotYet:
+        who = spec.identity
+        moment = replace(self._moment, now=self._clock())
+        self._opens.pop(who, None)
+        match held(spec, action, seen, moment):
+            case Closed(sentence):
+                self._forget(who)
+                raise Held(sentence)
+            case Opens(at, sentence):
+                self._forget(who)
+                self._opens[who] = at
+                return NotYet(sentence)
+            case None:
+                pass
+        seconds = estimate.copying(action, vm, moment.rates) if isinstance(action, Relocate | Cross) and vm else 0.0
+        self._awake[who] = time.monotonic()
+        self._turns, answer = self._turns.ask(
+            Request(who, action, vm, seen, spec.wave.order, seconds, self._memory.get(who, 0.0))
+        )
+        self._call()
+        if isinstance(answer, Nowhere):
+            raise Blocked((answer.concern,))
+        return answer if isinstance(answer, Admitted) else NotYet()
+
+    def _done(self, who: Identity, action: Action, vm: Vm | None, answer: Admitted, seconds: float) -> None:
+        """Learn from what has ended well."""
+        match action:
+            case Relocate() | Cross() if vm is not None:
+                size, kind = estimate.copied(action, vm), estimate.kind(type(action), vm)
+                self._moment = replace(self._moment, rates=self._moment.rates.after(kind, size, seconds))
+            case Unregister() if vm is not None and vm.papers is not None:
+                self._memory[who] = vm.memory if vm.papers.power is Power.ON else 0.0
+            case Register():
+                self._release(who)
+                self._promised[who] = Cost(memory=answer.cost.memory)
+                self._turns = self._turns.holding(self._promised[who])
+            case PowerOn():
+                self._release(who)
+            case _:
+                pass
+
+    def _release(self, who: Identity) -> None:
+        """Give back the memory that is kept for a VM from its registration until it runs and is seen to need it."""
+        if promised := self._promised.pop(who, None):
+            self._turns = self._turns.ended(promised)
+
+    def _forget(self, who: Identity) -> None:
+        """Let the VM wait no more."""
+        self._turns = self._turns.without(who)
+        self._awake.pop(who, None)
+        self._call()
+
+    def _call(self) -> None:
+        """Find out whose turn it is now; a VM that was called and does not ask again loses its place."""
+        now = time.monotonic()
+        for who in self._turns.waiting:
+            if who not in self._asleep and now - self._awake[who] > GRACE:
+                self._turns = self._turns.without(who)
+        self._called = frozenset(self._turns.next())
+        self._changed.notify_all()

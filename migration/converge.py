@@ -28,13 +28,14 @@ from migration.actions import (
     Stop,
     Wait,
 )
-from migration.admission import Admission
+from migration.admission import Admission, NotYet
 from migration.decide import decide, stage_of
 from migration.errors import Blocked, OutOfTime, Paused, Transient, Unexpected
 from migration.model import Power, Vm
 from migration.observation import Observation, SoFar
 from migration.outside import NOWHERE, Outside
 from migration.phrase import phrase
+from migration.report import Report
 from migration.sites import Sites
 from migration.wanted import Stage, VmSpec
 
@@ -42,8 +43,6 @@ ATTEMPTS = 5
 """Tries after a Transient error before it is given up; what counts is the number since the last step that ended well."""
 SETTLE = 20.0
 """Seconds in which the sites must show the effect of a step that ended well."""
-TURN = 1.0
-"""Seconds between two looks while there is no room for a step; a step that ends wakes the next at once."""
 REPEATS = 3
 """How often one run does the same step: whoever undoes it must be found by an operator."""
 PATIENCE = 6 * 3600.0
@@ -54,11 +53,7 @@ Say = Callable[[str, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: where the VM is, what it took. Times in seconds.
-
-    `downtime` is from asking the guest to shut down until it was powered on again; None where the guest was not running, or
-    where an earlier run had shut it down, so that it is not known. `timings` is by kind of step.
-    """
+    """What came of it: where the VM is, what it took, as in `Report`."""
 
     vm: Vm
     stage: Stage | None
@@ -75,16 +70,17 @@ def converge(
     stop: threading.Event,
     *,
     outside: Outside = NOWHERE,
+    report: Report | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Bring the VM to `spec.stage` and return what was done; nothing is written where it is there already.
 
     `say` is told what goes on and the percent done. `stop` asks for a pause at the next safe point. `outside` runs hooks and
-    asks guests over the network.
+    asks guests over the network. `report` is kept up to date step by step.
 
     Raises: Blocked, Held, Paused, OutOfTime, Refused, Unexpected; Transient once the attempts are used up.
     """
-    run = _Run(spec, sites, admission, say, stop, outside, clock)
+    run = _Run(spec, sites, admission, say, stop, outside, report or Report(), clock)
     attempts = 0
     while True:
         if stop.is_set():
@@ -116,20 +112,18 @@ class _Run:
         say: Say,
         stop: threading.Event,
         outside: Outside,
+        report: Report,
         clock: Callable[[], float],
     ) -> None:
         self.spec, self.sites, self.admission, self.say = spec, sites, admission, say
-        self.stop, self.outside, self.clock = stop, outside, clock
+        self.stop, self.outside, self.report, self.clock = stop, outside, report, clock
         self.last: Action | None = None
         self.so_far = SoFar()
         self.progressed = False
         self.performed: list[Action] = []
-        self.queued: Action | None = None
+        self.queued = ""
         self.where = "before its first step; nothing was begun"
-        self.steps: list[str] = []
-        self.timings: dict[str, float] = {}
         self.down_since: float | None = None
-        self.downtime: float | None = None
 
     def forget_last(self) -> None:
         """After an error nothing is known of the last action: it may be decided again."""
@@ -145,7 +139,8 @@ class _Run:
             case Done():
                 vm = seen.vm
                 assert vm is not None  # noqa: S101 - Done is decided only of a registered VM
-                return Outcome(vm, stage_of(self.spec, seen), tuple(self.steps), self.downtime, self.timings)
+                report = self.report
+                return Outcome(vm, stage_of(self.spec, seen), tuple(report.steps), report.downtime, report.timings)
             case Stop(concerns):
                 raise Blocked(concerns)
             case Wait(reason):
@@ -168,17 +163,18 @@ class _Run:
                 f"{self.spec.identity.name}: {reason}, and nothing has changed for {PATIENCE / 3600:g} h; run again later"
             )
 
-    def _queue(self, action: Action, seen: Observation) -> None:
-        if action != self.queued:
-            self.queued = action
-            self.say(f"waiting for its turn: {phrase(action, seen)}", None)
-        self.admission.wait(TURN)
+    def _queue(self, action: Action, seen: Observation, reason: str) -> None:
+        words = reason or f"waiting for its turn: {phrase(action, seen)}"
+        if words != self.queued:
+            self.queued = words
+            self.say(words, None)
+        self.admission.wait(self.spec, self.stop)
 
     def _note_power(self, seen: Observation) -> None:
         """The guest is up again once it is seen powered on after this run powered it on."""
         powered_on = any(isinstance(action, PowerOn) for action in self.performed)
         if self.down_since is not None and powered_on and seen.vm and seen.vm.power is Power.ON:
-            self.downtime, self.down_since = self.clock() - self.down_since, None
+            self.report.downtime, self.down_since = self.clock() - self.down_since, None
 
     def _await_effect(self, action: Action, seen: Observation, version: int) -> None:
         """Wait for a step that ended well to show; never send it again blindly."""
@@ -203,8 +199,8 @@ class _Run:
             )
         vm = seen.vm
         with self.admission.admitted(self.spec, action, vm, seen) as placed:
-            if placed is None:
-                self._queue(action, seen)
+            if isinstance(placed, NotYet):
+                self._queue(action, seen, placed.sentence)
                 return
             words = phrase(action, seen, placed)
             self.say(words, 0 if isinstance(action, Relocate | Cross) else None)
@@ -212,15 +208,14 @@ class _Run:
             if isinstance(action, ShutDown | PowerOff) and self.down_since is None:
                 self.down_since = started
             done = self._perform(action, seen, placed, words)
-        ended = self.clock()
-        self.timings[kind(action)] = self.timings.get(kind(action), 0.0) + ended - started
+        self.report.took(action, self.clock() - started)
         if not done:
             self.so_far = replace(self.so_far, overdue=True)
             self.last = None
             return
         self.last, self.progressed = action, True
         self.performed.append(action)
-        self.steps.append(words)
+        self.report.did(action, words)
 
     def _perform(self, action: Action, seen: Observation, placed: Placed, words: str) -> bool:
         """Do one action, wherever it is done; False only for a guest that did not shut down in time."""
@@ -241,12 +236,6 @@ class _Run:
                 self.so_far = replace(self.so_far, restored=self.so_far.restored or isinstance(action, RestoreMetadata))
                 return done
         return True
-
-
-def kind(action: Action) -> str:
-    """Return the name of a kind of step, as the outputs show it."""
-    name = type(action).__name__
-    return name[0].lower() + name[1:]
 
 
 def _where(seen: Observation) -> str:

@@ -235,23 +235,29 @@ def _restore(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action 
         return RestoreMetadata(lacking)
     if vm.site == spec.source and spec.after and not seen.so_far.received:
         return RunHook("after", spec.after)
+    if vm.site == spec.source:
+        return WritePapers(None)
     # Who left the source before it was in its rules there no more: only here are they complete again, for the way back.
     known = papers.metadata.merged(vm.metadata)
-    return WritePapers(
-        None if vm.site == spec.source else replace(papers, transit=False, healthy=False, metadata=known)
-    )
+    # With nothing to look at there is nothing to wait for; a check or a hook that is wanted later is for those that come later.
+    return WritePapers(replace(papers, transit=False, healthy=not _awaited(spec, papers), metadata=known))
 
 
 def _receive(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action | None:
     """See that an arrived guest is well before its files leave the old array, and remember it in its papers."""
-    check = health_check(spec, papers)
-    if vm.template or papers.healthy or not (check or spec.after):
+    if vm.template or papers.healthy or not _awaited(spec, papers):
         return None
+    check = health_check(spec, papers)
     if check and not seen.so_far.checked:
         return check
     if spec.after and not seen.so_far.received:
         return RunHook("after", spec.after)
     return WritePapers(replace(papers, healthy=True))
+
+
+def _awaited(spec: VmSpec, papers: Papers) -> bool:
+    """Say whether anything has to be done to an arrived VM before its files leave the old array."""
+    return bool(health_check(spec, papers) or spec.after)
 
 
 def health_check(spec: VmSpec, papers: Papers) -> CheckHealth | None:

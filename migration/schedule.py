@@ -1,76 +1,28 @@
-"""What may run at once, and where it goes. Pure: `converge` holds the lock.
+"""Where an action may go, and whether it may start there now. Pure: `migration.admission` holds the lock.
 
-vCenter's own cost model of provisioning (vsphere-facts: S33, S34, documented up to 6.7): a host may bear 8, a datastore 128; a
-Storage vMotion costs 4 on its host and 16 on each datastore it touches, a cold relocation 1 on its host. vCenter queues what
-does not fit; staying below its queue lets our time limits measure work instead of waiting. Power, register and reconfigure
-cost nothing there, and here: a guest that is down must never wait behind somebody's copy.
+What it costs is vCenter's own cost model (migration.load): a Storage vMotion takes 4 on its host and 16 on each datastore it
+touches, a vMotion 1 on host, datastore and network at either end, one that takes its files along both together, a cold copy 1
+on its host. Power, register and reconfigure cost nothing there, and here: a guest that is down must never wait behind
+somebody's copy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from migration.actions import Action, Cross, Placed, Register, Relocate
+from migration.load import HOST_LIMIT, VOLUME_LIMIT, Cost, Load
 from migration.model import Concern, Power, Severity, Vm
 from migration.observation import Host, Observation, SiteView
 
-HOST_LIMIT: Final = 8
-VOLUME_LIMIT: Final = 128
 STORAGE_VMOTION: Final = (4, 16)
 """Cost on the host and on each datastore."""
+SHARED: Final = (1, 1)
+"""Cost, on the host and on each datastore, of a move that leaves the files where they are."""
 COLD: Final = 1
 """Cost on the host of relocating a powered-off VM; its datastores read and write the same, so there it counts alike."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What an action takes while it runs: units by host (`site/host`) and by volume id, and GiB reserved on a volume."""
-
-    hosts: Mapping[str, int] = field(default_factory=dict)
-    volumes: Mapping[str, int] = field(default_factory=dict)
-    reserved: Mapping[str, float] = field(default_factory=dict)
-    registrations: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What all running actions take together."""
-
-    costs: tuple[Cost, ...] = ()
-
-    def add(self, cost: Cost) -> Load:
-        """Return the load with one more action."""
-        return replace(self, costs=(*self.costs, cost))
-
-    def remove(self, cost: Cost) -> Load:
-        """Return the load with that action ended."""
-        kept = list(self.costs)
-        kept.remove(cost)
-        return replace(self, costs=tuple(kept))
-
-    def host(self, key: str) -> int:
-        """Return the units taken on a host."""
-        return sum(cost.hosts.get(key, 0) for cost in self.costs)
-
-    def volume(self, key: str) -> int:
-        """Return the units taken on a volume."""
-        return sum(cost.volumes.get(key, 0) for cost in self.costs)
-
-    def reserved(self, key: str) -> float:
-        """Return the GiB that running copies will still take on a volume, at most."""
-        return sum(cost.reserved.get(key, 0.0) for cost in self.costs)
-
-    def registrations(self, key: str) -> int:
-        """Return the registrations under way on a host."""
-        return sum(cost.registrations.get(key, 0) for cost in self.costs)
-
-    def fits(self, cost: Cost) -> bool:
-        """Say whether one more action stays within every limit."""
-        return all(self.host(key) + units <= HOST_LIMIT for key, units in cost.hosts.items()) and all(
-            self.volume(key) + units <= VOLUME_LIMIT for key, units in cost.volumes.items()
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +45,63 @@ class Nowhere:
     concern: Concern
 
 
-def admit(name: str, action: Action, vm: Vm | None, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
-    """Choose a place for the action of VM `name` and say whether it may start now."""
+def admit(
+    name: str, action: Action, vm: Vm | None, seen: Observation, load: Load, memory: float = 0.0
+) -> Admitted | Later | Nowhere:
+    """Choose a place for the action of VM `name` and say whether it may start now.
+
+    `memory` is what a VM that is registered will need once it runs, in GiB: its files do not say it.
+    """
+    found = ways(name, action, vm, seen, load, memory)
+    if isinstance(found, Nowhere):
+        return found
+    limits = links(seen) if isinstance(action, Cross) else {}
+    return next((way for way in found if load.fits(way.cost, limits)), Later())
+
+
+def ways(
+    name: str, action: Action, vm: Vm | None, seen: Observation, load: Load, memory: float = 0.0
+) -> Iterator[Admitted] | Nowhere:
+    """Return every place for the action and what it costs there, best first, whether or not it fits just now.
+
+    There is none for the moment where running copies hold the room that it needs.
+    """
     match action:
         case Register():
-            return _admit_register(name, action, seen, load)
+            return _ways_to_register(name, action, seen, load, memory)
         case Cross() if vm is not None:
-            return _admit_cross(name, action, vm, seen, load)
+            return _ways_across(name, action, vm, seen, load)
         case Relocate() if vm is not None:
-            return _admit_relocate(name, action, vm, seen, load)
+            return _ways_to_relocate(name, action, vm, seen, load)
         case _:
-            return Admitted(Placed(), Cost())
+            return iter((Admitted(Placed(), Cost()),))
 
 
-def _admit_register(name: str, action: Register, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
-    """Choose the host: the one it came from where that is usable, else the one with the fewest VMs."""
+def stuck(action: Relocate | Cross, vm: Vm, load: Load) -> bool:
+    """Say whether it cannot start now wherever it goes, because where it is bears no more: far cheaper than `admit`."""
+    host, volume = _units(action, vm)
+    return load.host(f"{vm.site}/{vm.host}") + host > HOST_LIMIT or any(
+        load.volume(key) + volume > VOLUME_LIMIT for key in vm.volumes
+    )
+
+
+def links(seen: Observation) -> dict[str, int]:
+    """Return how many vMotions the network of each host bears at once."""
+    return {f"{view.name}/{host.name}": host.links for view in seen.sites.values() for host in view.hosts}
+
+
+def _ways_to_register(
+    name: str, action: Register, seen: Observation, load: Load, memory: float
+) -> Iterator[Admitted] | Nowhere:
     view = seen.sites[action.site]
     able = [host for host in view.hosts if can_run(host, action.cluster, action.volumes, action.networks)]
     if action.only:
         able = [host for host in able if host.name == action.host]
     if not able:
         return Nowhere(no_host(name, view, action.volumes, action.networks))
-    best = min(able, key=lambda host: _host_order(host, action, load))
-    return Admitted(Placed(host=best.name), Cost(registrations={f"{action.site}/{best.name}": 1}))
+    best = min(able, key=lambda host: _host_order(host, view, action.host, memory, load))
+    key = f"{action.site}/{best.name}"
+    return iter((Admitted(Placed(host=best.name), Cost(registrations={key: 1}, memory={key: memory})),))
 
 
 def no_host(name: str, view: SiteView, volumes: frozenset[str], networks: frozenset[str]) -> Concern:
@@ -137,26 +123,29 @@ def can_run(host: Host, cluster: str, volumes: frozenset[str], networks: frozens
     return host.usable and in_cluster and volumes <= host.volumes and networks <= host.networks
 
 
-def _host_order(host: Host, action: Register | Cross, load: Load) -> tuple[bool, int, float, str]:
-    """Order hosts: the preferred one, then the fewest VMs (those being registered included), then the most free memory."""
-    busy = host.vms + load.registrations(f"{action.site}/{host.name}")
-    return (host.name != action.host, busy, -host.free_memory, host.name)
+def _host_order(
+    host: Host, view: SiteView, preferred: str, memory: float, load: Load
+) -> tuple[bool, bool, int, float, str]:
+    """Order hosts: the preferred one, then those with enough free memory, the fewest VMs, and the most free memory.
+
+    What is on its way to a host counts as there, and what HA keeps for the failure of a host is not free.
+    """
+    key = f"{view.name}/{host.name}"
+    cluster = view.cluster(host.cluster)
+    kept = cluster.memory_reserve * host.memory if cluster else 0.0
+    free = host.free_memory - kept - load.memory(key)
+    return (host.name != preferred, free < memory, host.vms + load.registrations(key), -free, host.name)
 
 
-def _admit_relocate(name: str, action: Relocate, vm: Vm, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
-    """Choose the datastore: the one with the most space left once the running copies have ended."""
-    view = seen.sites[vm.site]
-    needed = sum(disk.capacity for disk in vm.disks)  # thin disks may grow: what counts is what they may become
+def _ways_to_relocate(
+    name: str, action: Relocate, vm: Vm, seen: Observation, load: Load
+) -> Iterator[Admitted] | Nowhere:
+    """Order datastores by the space left once the running copies have ended."""
     if action.to:
-        targets = sorted(set(action.to.values()))
-        cost = _copy_cost(vm, targets, {})
-        return Admitted(Placed(), cost) if load.fits(cost) else Later()
+        return iter((Admitted(Placed(), _copy_cost(vm, action, frozenset(action.to.values()), {})),))
+    view = seen.sites[vm.site]
     mounted = next((host.volumes for host in view.hosts if host.name == vm.host), frozenset[str]())
-    room = {
-        volume.id: volume.free - load.reserved(volume.id) - action.reserve * volume.capacity
-        for volume in view.volumes
-        if volume.id in action.candidates and volume.id in mounted
-    }
+    room = {key: free for key, free in _room(view, action, load).items() if key in mounted}
     if not room:
         names = ", ".join(view.volume_name(volume) or volume for volume in action.candidates)
         return Nowhere(
@@ -168,21 +157,16 @@ def _admit_relocate(name: str, action: Relocate, vm: Vm, seen: Observation, load
                 "present and mount them there, or move the VM to a host that has them, then run again",
             )
         )
-    size = action.size + (vm.memory if vm.power is Power.ON else 0.0)  # its swap file goes along
-    enough = [key for key, free in room.items() if free >= size]
-    if not enough:
-        if any(load.reserved(key) for key in room):
-            return Later()
-        best = max(room.values(), default=0.0)
-        return Nowhere(_too_small(name, size, needed, best))
-    for key in sorted(enough, key=lambda key: (-room[key], key)):
-        cost = _copy_cost(vm, [key], {key: size})
-        if load.fits(cost):
-            return Admitted(Placed(volume=key), cost)
-    return Later()
+    size = _size(action, vm)
+    if max(room.values()) < size and not any(load.reserved(key) for key in room):
+        return Nowhere(_too_small(name, size, vm, max(room.values())))
+    return (
+        Admitted(Placed(volume=key), _copy_cost(vm, action, frozenset({key}), {key: size}))
+        for key in _enough(room, size)
+    )
 
 
-def _admit_cross(name: str, action: Cross, vm: Vm, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
+def _ways_across(name: str, action: Cross, vm: Vm, seen: Observation, load: Load) -> Iterator[Admitted] | Nowhere:
     """Choose host and datastore at the other vCenter together: the emptiest host that can take it, then the most room."""
     view = seen.sites[action.site]
     stay = not (action.to or action.candidates)
@@ -195,45 +179,68 @@ def _admit_cross(name: str, action: Cross, vm: Vm, seen: Observation, load: Load
         able = [host for host in able if host.name == action.host]
     if not able:
         return Nowhere(no_host(name, view, needed, networks))
-    size = action.size + (vm.memory if vm.power is Power.ON else 0.0)
-    short = 0.0
-    later = False
-    for host in sorted(able, key=lambda host: _host_order(host, action, load)):
-        rooms = {
-            volume.id: volume.free - load.reserved(volume.id) - action.reserve * volume.capacity
-            for volume in view.volumes
-            if volume.id in action.candidates and volume.id in host.volumes
-        }
-        choices = sorted(rooms, key=lambda key: (-rooms[key], key)) if action.candidates else [""]
-        for key in choices:
-            if key and rooms[key] < size:
-                short = max(short, rooms[key])
-                later = later or bool(load.reserved(key))
-                continue
-            cost = _cross_cost(vm, action, host, key, size)
-            if load.fits(cost):
-                return Admitted(Placed(host.name, key), cost)
-            later = True
-    if later:
-        return Later()
-    return Nowhere(_too_small(name, size, sum(disk.capacity for disk in vm.disks), short))
+    size = _size(action, vm)
+    room = _room(view, action, load)
+    reachable = {key: free for key, free in room.items() if any(key in host.volumes for host in able)}
+    if action.candidates and max(reachable.values(), default=0.0) < size:
+        if not any(load.reserved(key) for key in reachable):
+            return Nowhere(_too_small(name, size, vm, max(reachable.values(), default=0.0)))
+        return iter(())
+    memory = vm.memory if action.live else 0.0
+    hosts = sorted(able, key=lambda host: _host_order(host, view, action.host, memory, load))
+    volumes = _enough(room, size) if action.candidates else [""]
+    return (
+        Admitted(Placed(host.name, key), _cross_cost(vm, action, host, key, size))
+        for host in hosts
+        for key in volumes
+        if not key or key in host.volumes
+    )
+
+
+def _size(action: Relocate | Cross, vm: Vm) -> float:
+    """Return the GiB that the files will take where they go; the swap file of a running VM goes along."""
+    return action.size + (vm.memory if vm.power is Power.ON else 0.0)
+
+
+def _room(view: SiteView, action: Relocate | Cross, load: Load) -> dict[str, float]:
+    """Return the GiB that each candidate has beyond its reserve and beyond what running copies will take."""
+    return {
+        volume.id: volume.free - load.reserved(volume.id) - action.reserve * volume.capacity
+        for volume in view.volumes
+        if volume.id in action.candidates
+    }
+
+
+def _enough(room: Mapping[str, float], size: float) -> list[str]:
+    """Return the volumes with room enough, the roomiest first."""
+    return sorted((key for key, free in room.items() if free >= size), key=lambda key: (-room[key], key))
+
+
+def _units(action: Relocate | Cross, vm: Vm) -> tuple[int, int]:
+    """Return what it costs on each host and on each datastore that it touches."""
+    if isinstance(action, Cross) and not (action.to or action.candidates):
+        return SHARED
+    host, volume = STORAGE_VMOTION
+    return (host if vm.power is Power.ON else COLD), volume
 
 
 def _cross_cost(vm: Vm, action: Cross, host: Host, volume: str, size: float) -> Cost:
-    """Return the cost at both ends: with files 4 on each host and 16 on each datastore, without 1; a vMotion network 1."""
-    stay = not (action.to or action.candidates)
-    units = 1 if stay or not action.live else STORAGE_VMOTION[0]
+    """Return the cost at both ends; a live one takes the vMotion network too, and its memory there."""
+    on_host, on_volume = _units(action, vm)
     touched = vm.volumes | ({volume} if volume else frozenset(action.to.values()))
     ends = (f"{vm.site}/{vm.host}", f"{action.site}/{host.name}")
     return Cost(
-        hosts=dict.fromkeys(ends, units),
-        volumes=dict.fromkeys(touched, 1 if stay else STORAGE_VMOTION[1]),
+        hosts=dict.fromkeys(ends, on_host),
+        volumes=dict.fromkeys(touched, on_volume),
+        links=dict.fromkeys(ends, 1) if action.live else {},
         reserved={volume: size} if volume else {},
+        memory={ends[1]: vm.memory} if action.live else {},
         registrations={ends[1]: 1},
     )
 
 
-def _too_small(name: str, size: float, whole: float, best: float) -> Concern:
+def _too_small(name: str, size: float, vm: Vm, best: float) -> Concern:
+    whole = sum(disk.capacity for disk in vm.disks)  # thin disks may grow to it
     return Concern(
         "datastore.too-small",
         Severity.BLOCKS,
@@ -244,10 +251,7 @@ def _too_small(name: str, size: float, whole: float, best: float) -> Concern:
     )
 
 
-def _copy_cost(vm: Vm, targets: list[str], reserved: Mapping[str, float]) -> Cost:
+def _copy_cost(vm: Vm, action: Relocate, targets: frozenset[str], reserved: Mapping[str, float]) -> Cost:
     """Return the cost of copying the VM's files: its host, every volume read, every volume written."""
-    host, volume = STORAGE_VMOTION
-    touched = vm.volumes | set(targets)
-    return Cost(
-        {f"{vm.site}/{vm.host}": host if vm.power is Power.ON else COLD}, dict.fromkeys(touched, volume), reserved
-    )
+    on_host, on_volume = _units(action, vm)
+    return Cost({f"{vm.site}/{vm.host}": on_host}, dict.fromkeys(vm.volumes | targets, on_volume), reserved=reserved)

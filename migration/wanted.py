@@ -73,7 +73,8 @@ class Wave:
     """What the VMs of a wave share: when they may begin, and when the wave admits no more.
 
     `after` names every wave that must be complete before, through others too. `max_failures`: so many VMs may fail in a run
-    before the wave admits no more; None: any number. `patience`: seconds that a run waits for the window to open.
+    before the wave admits no more; None: any number. `patience`: seconds that a run waits for the window to open. `order`
+    counts the waves as they are declared: where not all can copy at once, the earlier one does.
     """
 
     name: str = ""
@@ -82,6 +83,7 @@ class Wave:
     paused: bool = False
     max_failures: int | None = None
     patience: float = 900.0
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)

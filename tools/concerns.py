@@ -31,6 +31,7 @@ AREAS: Final = {
     "permission": "Permissions",
     "drs": "DRS rules",
     "wave": "Waves",
+    "hook": "Hooks",
     "site": "The sites",
     "register": "Registering",
     "task": "Tasks",

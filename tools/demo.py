@@ -116,14 +116,18 @@ def report(
     console: Console,
 ) -> bool:
     """Print a table and the verdict, and return whether every VM is where it should be, whole."""
+    clocks = guest_clocks(lab.get("/state"))
     table = Table("VM", "method", "was at", "is at", "guest downtime", "checked")
     wanted = stack.wanted
     by_name = {vms[0].name: vms[0] for vms in before.values()}
     wrong = 0
     for name, stage in wanted.items():
-        problems = check(stack, stage, by_name.get(name), after)
-        wrong += bool(problems)
         told = outputs.get("vms", {}).get(name, {})
+        was = by_name.get(name)
+        problems = check(stack, stage, was, after)
+        if was and told.get("method") == "xvm":
+            problems += interrupted(was, clocks)
+        wrong += bool(problems)
         seconds = told.get("downtime")
         table.add_row(
             name,
@@ -134,6 +138,8 @@ def report(
             "; ".join(problems) or "ok",
         )
     console.print(table)
+    for line in choices(outputs.get("site", {})):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     violations = lab.get("/violations")
     for violation in violations:
         console.print(f"[red]violation[/]: {violation}")
@@ -167,6 +173,33 @@ def check(stack: Stack, stage: str, was: Counted | None, after: Mapping[str, lis
         f"files on {', '.join(sorted(now.datastores))}": now.datastores <= stack.datastores(stage),
     }
     return [problem for problem, well in facts.items() if not well]
+
+
+def guest_clocks(state: Mapping[str, Any]) -> dict[str, float]:
+    """Return for how many seconds each guest did not serve, by instance UUID, as the lab's own clock of it says."""
+    vms = [vm for vcenter in state["vcenters"].values() for vm in vcenter["vms"].values()]
+    return {vm["instanceUuid"]: float(vm["clock"]["downSeconds"]) for vm in vms}
+
+
+def interrupted(was: Counted, clocks: Mapping[str, float]) -> list[str]:
+    """Return what is wrong with a VM that moved live: its guest must have served all the time, if it ran."""
+    down = clocks.get(was.instance_uuid)
+    if was.power != "poweredOn" or down == 0:
+        return []
+    return [
+        "the lab has no clock of its guest" if down is None else f"moved live, and its guest was down for {down:.1f} s"
+    ]
+
+
+def choices(site: Mapping[str, Any]) -> list[str]:
+    """Say for each method how many VMs took it and, once, why; `site` is the stack's export."""
+    lines = []
+    for method, times in site.get("methods", {}).items():
+        reasons = site.get("reasons", {}).get(method, {})
+        because = "; ".join(reason + (f" ({n} of them)" if n < times else "") for reason, n in reasons.items())
+        who = "auto chose" if reasons else "as asked,"
+        lines.append(f"{who} {method} {times} time{'s' if times != 1 else ''}" + (f": {because}" if because else ""))
+    return lines
 
 
 def _pulumi(stack: Stack) -> Any:

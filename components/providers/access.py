@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from components import settings
 from components.providers import runtime
+from components.providers.outside import ThisMachine
 from migration.admission import Admission
 from vsphere.sites import VSphereSites
 from vsphere.tls import Endpoint
@@ -14,6 +15,7 @@ from vsphere.tls import Endpoint
 if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
 
+    from migration.outside import Outside
     from vsphere.site import Site
 
 admission: Final = Admission()
@@ -22,6 +24,7 @@ admission: Final = Admission()
 _lock: Final = threading.Lock()
 _configuration: dict[str, str] = {}
 _opened: list[VSphereSites] = []
+_outside: list[Outside] = []
 
 
 def configure(req: ConfigureRequest) -> None:
@@ -52,6 +55,20 @@ def sites() -> VSphereSites:
             old, new = stack.old_datastores, [datastore.name for datastore in stack.target.datastores]
             _opened.append(VSphereSites(endpoints(stack), (*old, *new), runtime.stop))
         return _opened[0]
+
+
+def outside() -> Outside:
+    """Return what runs hooks and tries the guests' ports, from here.
+
+    Raises: SettingsError.
+    """
+    with _lock:
+        if not _outside:
+            stack = read()
+            passwords = (stack.source_password, stack.target_password, stack.host_password)
+            secrets = frozenset(password.get_secret_value() for password in passwords)
+            _outside.append(ThisMachine(runtime.stop, withheld=secrets))
+        return _outside[0]
 
 
 def site(name: str) -> Site:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pulumi
     from pulumi.dynamic import ConfigureRequest
 
-    from components.settings import Target
+    from components.settings_site import Target
     from migration.model import Concern
 
 

@@ -16,11 +16,15 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.providers import access, runtime, verdict
+from components.providers import access, runtime, verdict, vm_outputs
 from components.providers.vm_inputs import inputs_of, spec_of
+from components.totals import TOLD
 from migration import concerns, converge, decide, declared, plan
 from migration.actions import Done
-from migration.errors import MigrationError
+from migration.errors import Held, MigrationError
+from migration.report import Report
+from migration.wanted import Method
+from vsphere import audit
 
 if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
@@ -54,7 +58,7 @@ class MigratedVmProvider(ResourceProvider):
             seen = declared.as_declared(spec, seen)
             foreseen = plan.plan(spec, seen)
             if foreseen.steps:
-                call.say(f"{spec.identity.name}  {foreseen}")
+                call.say(_foretold(spec, foreseen))
             verdict.show(call, news["vm"], (*concerns.concerns(spec, seen), *foreseen.stop), expected)
         return CheckResult(news, [])
 
@@ -63,20 +67,22 @@ class MigratedVmProvider(ResourceProvider):
         spec = spec_of(news, id_)
         seen, _ = access.sites().observe(spec.identity)
         settled = isinstance(decide.decide(spec, seen), Done)
-        return DiffResult(changes=not settled or olds.get("reached") != spec.stage.value)
+        return DiffResult(changes=not settled or olds.get("reached") != spec.stage.value or bool(olds.get("waiting")))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Bring the VM to its stage."""
         seen, _ = access.sites().observe(spec_of(props).identity)
         uuid = _uuid(seen)
-        outputs = _outputs(props, was=_place(seen))
+        outputs = vm_outputs.begun(props, {}, seen)
         _carry(uuid or str(props["vm"]), spec_of(props, uuid), outputs)
         return CreateResult(uuid or str(props["vm"]), outputs)
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Bring the VM to its stage; also what follows a failed or paused create."""
-        outputs = _outputs(news, was=olds.get("was") or {}, downtime=olds.get("downtimeSeconds"))
-        _carry(id_, spec_of(news, id_), outputs)
+        """Bring the VM to its stage; also what follows a failed, paused or held create."""
+        spec = spec_of(news, id_)
+        seen, _ = access.sites().observe(spec.identity)
+        outputs = vm_outputs.begun(news, olds, seen)
+        _carry(id_, spec, outputs)
         return UpdateResult(outputs)
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -86,7 +92,7 @@ class MigratedVmProvider(ResourceProvider):
         if not seen.vms and not seen.adrift:
             return ReadResult("", {})
         stage = decide.stage_of(spec, seen)
-        return ReadResult(id_, {**props, "reached": stage.value if stage else "", "place": _place(seen)})
+        return ReadResult(id_, {**props, "reached": stage.value if stage else "", "place": vm_outputs.place(seen)})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Forget the VM; it stays where and as it is."""
@@ -96,88 +102,77 @@ class MigratedVmProvider(ResourceProvider):
 class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
     """A VM of a wave."""
 
-    reached: pulumi.Output[str]
-    method: pulumi.Output[str]
-    was: pulumi.Output[dict[str, Any]]
-    place: pulumi.Output[dict[str, Any]]
-    downtimeSeconds: pulumi.Output[float | None]  # noqa: N815 - as it is called in the state
+    def told(self) -> pulumi.Output[dict[str, Any]]:
+        """Return the outputs that exports are made of; `failed` instead where this run brings none."""
+        outputs = pulumi.Output.all(**{name: getattr(self, name) for name in TOLD})
+        wanted = {"stage": self._stage}
 
-    def result(self) -> pulumi.Output[dict[str, Any]]:
-        """Return what the stack exports of the VM: stage, method, where it was and is, guest downtime in seconds."""
-        told = {
-            "stage": self.reached,
-            "method": self.method,
-            "was": self.was.apply(_told),
-            "is": self.place.apply(_told),
-        }
-        return pulumi.Output.all(**told, downtime=self.downtimeSeconds)
+        async def settled() -> dict[str, Any]:
+            known = await outputs.future()  # None: the engine has no outputs of a resource that failed or was skipped
+            return {**wanted, **known} if known else {**wanted, "failed": True}
+
+        return (
+            outputs.apply(lambda known: {**wanted, **known})
+            if pulumi.runtime.is_dry_run()
+            else pulumi.Output.from_input(settled())
+        )
 
     def __init__(self, name: str, spec: VmSpec, preview: int, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the VM. `preview`: in a preview, how many resources of this module's kind are checked; else 0."""
-        outputs = dict.fromkeys(("reached", "was", "place", "downtimeSeconds", "timings", "steps"))
+        outputs = dict.fromkeys(vm_outputs.NAMES)
+        self._stage = spec.stage.value
         super().__init__(MigratedVmProvider(), name, {**outputs, **inputs_of(spec), "preview": preview}, opts)
 
 
-def _told(place: dict[str, Any] | None) -> str:
-    """Say in a line where a VM is; every line of the stack's outputs is printed at every run."""
-    if not place:
-        return ""
-    return f"{place['site']}: {place['host']}, {', '.join(place['datastores'])}"
-
-
-def _outputs(inputs: dict[str, Any], *, was: dict[str, Any], downtime: float | None = None) -> dict[str, Any]:
-    return {**inputs, "reached": "", "was": was, "place": was, "downtimeSeconds": downtime, "timings": {}, "steps": []}
+def _foretold(spec: VmSpec, foreseen: plan.Plan) -> str:
+    """Return the line of the preview, and under it why the VM goes by this method."""
+    because = "live" if foreseen.method == Method.XVM else "live is not possible"
+    reasons = () if foreseen.stop else foreseen.reasons
+    return "\n".join([f"{spec.identity.name}  {foreseen}", *(f"    {because}: {reason}" for reason in reasons)])
 
 
 def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
-    """Converge, and put what came of it into the outputs; on failure the outputs say how far it has come."""
+    """Converge, and put what came of it into the outputs; on failure too, for they say how far it has come.
+
+    A VM that its wave does not admit now is no failure: its outputs say what it waits for, and the next run goes on.
+    """
     call = runtime.current_call()
     sites = access.sites()
-    with call.keeping(id_, outputs):
+    report = Report()
+    papers = None
+    error: Exception | None = None
+    with call.keeping(id_, outputs), audit.recording() as calls:
         try:
             seen, _ = sites.observe(spec.identity)
-            outputs["method"] = plan.plan(spec, seen).method
-            outcome = converge.converge(spec, sites, access.admission, call.progress, runtime.stop)
-        except Exception:
-            with contextlib.suppress(MigrationError):  # the first error is the one to report
-                seen, _ = sites.observe(spec.identity, look_adrift=False)
-                stage = decide.stage_of(spec, seen)
-                outputs.update(reached=stage.value if stage else "", place=_place(seen))
+            papers = vm_outputs.setting_out(spec, seen)
+            vm_outputs.foretell(outputs, spec, seen)
+            converge.converge(
+                spec, sites, access.admission, call.progress, runtime.stop, outside=access.outside(), report=report
+            )
+        except Held as held:
+            error = held
+            outputs["waiting"] = str(held)
+            call.say(str(held), severity="warning")
+        except Exception as failure:
+            error = failure
             raise
-        outputs.update(
-            reached=outcome.stage.value if outcome.stage else "",
-            place=_place(sites.observe(spec.identity)[0]),
-            timings={name: round(seconds, 1) for name, seconds in outcome.timings.items()},
-            steps=list(outcome.steps),
-        )
-        if outcome.downtime is not None:
-            outputs["downtimeSeconds"] = round(outcome.downtime, 1)
-        if outcome.steps:
+        finally:
+            access.admission.ended(spec, error)
+            vm_outputs.account(outputs, report, calls)
+            with contextlib.suppress(*([MigrationError] if error else [])):  # the first error is the one to report
+                seen, _ = sites.observe(spec.identity, look_adrift=False)
+                vm_outputs.conclude(outputs, spec, seen, papers)
+        if report.steps:
             call.say(_summary(spec, outputs))
 
 
 def _summary(spec: VmSpec, outputs: dict[str, Any]) -> str:
     down = outputs["downtimeSeconds"]
-    return f"{spec.identity.name}: {spec.stage.value}" + (f", guest down for {down:g} s" if down is not None else "")
+    stage = outputs["reached"] or "on its way"
+    return f"{spec.identity.name}: {stage}" + (f", guest down for {down:g} s" if down is not None else "")
 
 
 def _uuid(seen: Observation) -> str:
     """Return the instance UUID of the one VM that is meant, or nothing where that is not clear."""
     uuids = {vm.instance_uuid for vm in seen.vms} or {found.instance_uuid for found in seen.adrift}
     return uuids.pop() if len(uuids) == 1 else ""
-
-
-def _place(seen: Observation) -> dict[str, Any]:
-    """Return where the VM is, in the names of its site; nothing where it is registered nowhere or twice."""
-    vm = seen.vm
-    if vm is None:
-        return {}
-    view = seen.sites[vm.site]
-    return {
-        "site": vm.site,
-        "host": vm.host,
-        "datacenter": vm.datacenter,
-        "folder": vm.folder,
-        "pool": vm.pool,
-        "datastores": sorted(view.volume_name(volume) or volume for volume in vm.volumes),
-    }

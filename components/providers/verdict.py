@@ -10,25 +10,29 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from migration.errors import MigrationError
-from migration.model import Severity
+from migration.model import Concern, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from components.providers.runtime import Call
-    from migration.model import Concern
 
 _lock: Final = threading.Lock()
 _checked: Final[set[str]] = set()
 _blocked: Final[set[str]] = set()
+_shown: Final[set[Concern]] = set()
 
 
 def show(call: Call, subject: str, concerns: Iterable[Concern], expected: int) -> None:
     """Show the concerns about `subject` at its resource; `expected` subjects are checked in this preview.
 
+    A concern about something else, such as a site, is found again for each VM: it is shown where it is found first.
+
     Raises: MigrationError for the last of them where any subject has a concern that blocks.
     """
-    found = list(dict.fromkeys(concerns))
+    with _lock:
+        found = [concern for concern in dict.fromkeys(concerns) if concern.subject == subject or concern not in _shown]
+        _shown.update(found)
     for concern in found:
         if concern.severity is not Severity.INFORMS:
             call.say(str(concern), severity="error" if concern.severity is Severity.BLOCKS else "warning")
@@ -48,3 +52,4 @@ def forget() -> None:
     with _lock:
         _checked.clear()
         _blocked.clear()
+        _shown.clear()

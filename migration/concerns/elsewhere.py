@@ -26,6 +26,11 @@ def _register(what: str) -> Kind:
 
 ELSEWHERE: Final[tuple[Kind, ...]] = (
     _kind(
+        "hook.failed",
+        "The command that is to run before the VM moves, or after it has arrived, failed each time or took too long.",
+        "run it by hand to see why, then run again",
+    ),
+    _kind(
         "vm.owner-unknown",
         "The VM is registered nowhere, and a site has a VM that it cannot read, which may be the same.",
         "make that VM accessible, or remove it from the inventory, then run again",

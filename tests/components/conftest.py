@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 from pulumi.runtime import mocks, rpc
+from pulumi.runtime.proto import resource_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +33,13 @@ class Declared:
 class _Answers(pulumi.runtime.Mocks):
     """Answers each registration with its inputs; outputs that only a provider knows are made of the name."""
 
-    def __init__(self, state: dict[str, Any], busy: int) -> None:
+    def __init__(self, state: dict[str, Any], busy: int, outputs: dict[str, Any]) -> None:
         self.state = state
         self.busy = busy
+        self.outputs = outputs
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        return f"id of {args.name}", {**args.inputs, "moid": f"moid of {args.name}"}
+        return f"id of {args.name}", {**args.inputs, "moid": f"moid of {args.name}", **self.outputs.get(args.name, {})}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         assert args.token == "pulumi:pulumi:readStackResourceOutputs"
@@ -49,18 +51,25 @@ class _Answers(pulumi.runtime.Mocks):
 
 @dataclass
 class Recorder(mocks.MockMonitor):
-    """Stands in for the engine. `state` is what it says of the stack's own resources."""
+    """Stands in for the engine.
+
+    `state` is what it says of the stack's own resources, `outputs` what providers answer, by name; resources in `failing` fail.
+    """
 
     state: dict[str, Any] = field(default_factory=dict)
     busy: int = 0  # how often the state cannot be read, because the engine is writing it
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
     declared: list[Declared] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__(_Answers(self.state, self.busy))
+        super().__init__(_Answers(self.state, self.busy, self.outputs))
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the engine's name
         """Record the request and answer it."""
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's own monitor is not typed
+        if request.name in self.failing:
+            response.result = resource_pb2.Result.FAIL
         if request.type != "pulumi:pulumi:Stack":
             inputs = rpc.deserialize_properties(request.object)
             self.declared.append(

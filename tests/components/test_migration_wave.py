@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from components.migration_wave import declare_waves
+from components.migration_wave import declare_waves, exports
 from components.providers.vm_inputs import inputs_of, spec_of
 from components.settings import Settings
 from tests.unit.test_settings import GOOD, changed
+from tests.unit.test_totals import vm as outputs
 
 if TYPE_CHECKING:
     from tests.components.conftest import Recorder
@@ -95,3 +96,40 @@ def test_the_id_is_the_instance_uuid_unless_that_was_not_known() -> None:
     inputs = inputs_of(Settings.parse(GOOD).specs()[0][1])
     assert spec_of(inputs, "app01").identity.instance_uuid == ""
     assert spec_of(inputs, "502e").identity.instance_uuid == "502e"
+
+
+def exported(engine: Recorder, settings: dict[str, Any] = GOOD) -> dict[str, Any]:
+    """Return what the stack would export."""
+    told: dict[str, Any] = {}
+
+    def program() -> pulumi.Output[None]:
+        waves = declare_waves(Settings.parse(settings), preview=0, parts=[])
+        return pulumi.Output.all(**exports(waves)).apply(told.update)
+
+    engine.run(program)
+    return told
+
+
+def test_the_totals_are_exported_per_wave_and_for_the_site(engine: Recorder) -> None:
+    engine.outputs |= {
+        "app01": outputs(),
+        "db01": outputs(reached="rehosted", copiedGiB=1.0),
+        "app02": outputs(stage="source", reached="migrated", waiting="the window is over"),
+    }
+    told = exported(engine)
+    assert told["vms"]["app01"]["is"] == "target: esx70-1, gold7"
+    assert "audit" not in told["vms"]["app01"]
+    assert {name: (wave["vms"], wave["settled"], wave["waiting"]) for name, wave in told["waves"].items()} == {
+        "pilot": (2, 2, 0),
+        "rest": (1, 0, 1),
+    }
+    assert (told["site"]["vms"], told["site"]["methods"], told["site"]["copiedGiB"]) == (3, {"reattach": 3}, 25.5)
+
+
+def test_a_vm_that_failed_is_counted_and_hides_nothing_of_the_others(engine: Recorder) -> None:
+    engine.outputs |= {"app01": outputs(), "db01": outputs(reached="rehosted"), "app02": outputs()}
+    engine.failing |= {"db01"}
+    told = exported(engine)
+    assert (told["waves"]["pilot"]["settled"], told["waves"]["pilot"]["failed"]) == (1, 1)
+    assert told["vms"]["db01"]["stage"].startswith("not reached")
+    assert told["site"]["vms"] == 3

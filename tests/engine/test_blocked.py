@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import REPOSITORY
-from tests.engine.site_project import Site, site_config
 from tools.running_lab import Lab, running_lab
 
 pytestmark = pytest.mark.engine

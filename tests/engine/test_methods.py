@@ -18,7 +18,17 @@ pytestmark = pytest.mark.engine
 SCENARIO = REPOSITORY / "tests" / "scenarios" / "metadata.yaml"
 VMS = {name: "migrated" for name in ("app01", "app02", "db01")}
 FOR_EVER = ("instanceUuid", "biosUuid", "macs", "notes", "snapshots", "power", "cpus", "memoryMB")
-OF_THE_VCENTER = ("folder", "pool", "customAttributes", "tags", "permissions", "haOverride", "drsOverride", "rules", "groups")
+OF_THE_VCENTER = (
+    "folder",
+    "pool",
+    "customAttributes",
+    "tags",
+    "permissions",
+    "haOverride",
+    "drsOverride",
+    "rules",
+    "groups",
+)
 
 
 @pytest.fixture

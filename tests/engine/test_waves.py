@@ -27,7 +27,9 @@ def name(wave: int, number: int) -> str:
 
 def scenario(folder: Path) -> Path:
     """Write a site of 200 VMs of many sizes on four datastores."""
-    site: dict[str, Any] = yaml.safe_load((REPOSITORY / "tests" / "scenarios" / "small.yaml").read_text(encoding="utf-8"))
+    site: dict[str, Any] = yaml.safe_load(
+        (REPOSITORY / "tests" / "scenarios" / "small.yaml").read_text(encoding="utf-8")
+    )
     # A second of the lab is an hour: what is measured is the order of things, not how long they take.
     site["timescale"] = 3600
     site["vms"] = [

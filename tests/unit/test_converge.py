@@ -12,8 +12,8 @@ from migration.actions import Action, PowerOff, PowerOn, Register, Relocate, Set
 from migration.admission import Admission
 from migration.converge import ATTEMPTS, REPEATS, Outcome, converge
 from migration.errors import Blocked, Busy, OutOfTime, Paused, Unexpected
+from migration.load import Load
 from migration.model import InFlight, Power, Tools
-from migration.schedule import Load
 from migration.wanted import Stage, VmSpec
 from tests.fake_sites import FakeSites, Killed, a_vm
 from tests.unit.test_decide import SPEC
@@ -192,4 +192,4 @@ def test_a_killed_process_gives_back_what_it_was_admitted_for() -> None:
     sites.before = kill
     with pytest.raises(Killed):
         converge(SPEC, sites, admission, lambda text, percent: None, threading.Event())
-    assert admission._load == Load()
+    assert admission._turns.load == Load()

@@ -30,7 +30,7 @@ from migration.decide import decide, departing, stage_of
 from migration.metadata import Metadata, Tag
 from migration.model import HOME, TEMPLATE_MARK, Disk, File, InFlight, Nic, Power, Question, Tools, Vm
 from migration.observation import Observation, SoFar
-from migration.wanted import Hook, Identity, Stage, VmSpec
+from migration.wanted import Health, Hook, Identity, Stage, VmSpec
 from tests.fake_sites import QUESTION, FakeSites, a_vm
 
 SPEC = VmSpec(
@@ -181,8 +181,14 @@ class TestArriving:
         assert stop.concerns[0].id == "guest.question"
 
     def test_arrival_is_written_down_last(self) -> None:
-        vm = settled(papers=PAPERS)
-        assert next_step(replace(SPEC, stage=Stage.REHOSTED), see(vm)) == WritePapers(replace(PAPERS, transit=False))
+        spec, vm = replace(SPEC, stage=Stage.REHOSTED), settled(papers=PAPERS)
+        assert next_step(spec, see(vm)) == WritePapers(replace(PAPERS, transit=False, healthy=True))
+        hooked = replace(spec, after=Hook(("true",)))
+        assert next_step(hooked, see(vm)) == WritePapers(replace(PAPERS, transit=False, healthy=False))
+
+    def test_a_hook_that_is_wanted_later_is_not_for_those_that_have_settled(self) -> None:
+        spec = replace(SPEC, stage=Stage.REHOSTED, after=Hook(("true",)), health=Health(ports=(22,)))
+        assert next_step(spec, see(settled(papers=replace(PAPERS, transit=False, healthy=True)))) == Done()
 
     def test_somebody_elses_task_is_waited_for(self) -> None:
         assert isinstance(decide(SPEC, see(settled(in_flight=InFlight("task-1", "snapshot")))), Wait)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tools.census import Counted
-from tools.demo import DemoError, Stack, check, read_stack
+from tools.demo import DemoError, Stack, check, choices, guest_clocks, interrupted, read_stack
 
 STACK = Stack(
     "lab",
@@ -74,3 +74,29 @@ def test_only_a_lab_stack_can_be_demonstrated() -> None:
         read_stack("elsewhere")
     with pytest.raises(DemoError, match="never touches a real site"):
         read_stack("example")
+
+
+def test_a_guest_that_moved_live_has_never_been_down() -> None:
+    state = {
+        "vcenters": {
+            "source": {"vms": {}},
+            "target": {"vms": {"app01": {"instanceUuid": "5000", "clock": {"downSeconds": 0.4}}}},
+        }
+    }
+    clocks = guest_clocks(state)
+    assert interrupted(WAS, clocks) == ["moved live, and its guest was down for 0.4 s"]
+    assert interrupted(WAS, {"5000": 0.0}) == []
+    assert interrupted(WAS, {}) == ["the lab has no clock of its guest"]
+    assert interrupted(replace(WAS, power="poweredOff"), clocks) == []
+
+
+def test_why_each_method_was_chosen_is_said_once() -> None:
+    site = {
+        "methods": {"reattach": 16, "xvm": 1},
+        "reasons": {"reattach": {"no build of vCenter 6.0 supports it": 16, "a standard switch": 3}},
+    }
+    assert choices(site) == [
+        "auto chose reattach 16 times: no build of vCenter 6.0 supports it; a standard switch (3 of them)",
+        "as asked, xvm 1 time",
+    ]
+    assert choices({}) == []

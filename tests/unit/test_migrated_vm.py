@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,17 +10,23 @@ import pytest
 from components.providers import access, runtime, verdict
 from components.providers.migrated_vm import MigratedVmProvider
 from components.providers.vm_inputs import inputs_of
-from migration.errors import MigrationError
+from migration.actions import Action, Relocate
+from migration.errors import Blocked, Held, MigrationError
 from migration.model import Tools
-from migration.wanted import Identity, Stage, VmSpec
+from migration.wanted import Health, Hook, Identity, Method, Stage, VmSpec, Wave, Window
 from tests.fake_sites import NEW, OLD, FakeSites, a_vm
+from vsphere import audit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 def inputs(stage: Stage = Stage.MIGRATED, **changes: Any) -> dict[str, Any]:
-    spec = VmSpec(
+    return {**inputs_of(spec(stage)), **changes}
+
+
+def spec(stage: Stage = Stage.MIGRATED) -> VmSpec:
+    return VmSpec(
         Identity("app01"),
         stage,
         datacenter="tokyo7",
@@ -30,15 +37,47 @@ def inputs(stage: Stage = Stage.MIGRATED, **changes: Any) -> dict[str, Any]:
         declared_networks=("pg-prod",),
         on_shutdown_timeout="stop",
     )
-    return {**inputs_of(spec), **changes}
+
+
+@dataclass
+class FakeOutside:
+    """Hooks that end well, unless `fails`."""
+
+    ran: list[str] = field(default_factory=list)
+    fails: Exception | None = None
+
+    def run(self, hook: Hook, facts: Mapping[str, str], say: Callable[[str], None]) -> None:
+        say("running")
+        self.ran.append(f"{facts['ESXODUS_WHEN']} {facts['ESXODUS_VM']}: {hook.command[0]}")
+        if self.fails:
+            raise self.fails
+
+    def reaches(self, address: str, port: int) -> bool:
+        raise NotImplementedError(address, port)
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeSites]:
+def outside() -> FakeOutside:
+    return FakeOutside()
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Exception | None]]:
+    """What the waves are told of each VM."""
+    told: list[tuple[str, Exception | None]] = []
+    monkeypatch.setattr(access.admission, "ended", lambda spec, error: told.append((spec.identity.name, error)))
+    return told
+
+
+@pytest.fixture
+def fake(outside: FakeOutside, ended: list[tuple[str, Exception | None]]) -> Iterator[FakeSites]:
+    del ended
     sites = FakeSites([a_vm()])
     access._opened.append(sites)  # type: ignore[arg-type] # all that this provider needs of them
+    access._outside.append(outside)
     yield sites
     access._opened.clear()
+    access._outside.clear()
     runtime.stop.clear()
     verdict.forget()
 
@@ -143,3 +182,153 @@ def test_a_delete_forgets(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> 
     provider.delete("5000-app01", inputs())
     assert "left where and as it is" in caplog.text
     assert fake.writes == []
+
+
+def test_the_reason_for_the_method_stands_under_the_plan(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    provider.check({}, inputs(preview=1))
+    (line,) = [line for line in caplog.messages if line.startswith("app01  reattach")]
+    below = line.splitlines()[1:]
+    assert below[0].startswith("    live is not possible: no build of vCenter 6.0 supports it")
+    caplog.clear()
+    provider.check({}, inputs(preview=1, method=Method.REATTACH.value))
+    assert "live" not in caplog.text, "whoever asks for it needs no reason"
+    del fake
+
+
+def test_the_outputs_tell_the_whole_journey(fake: FakeSites, ended: list[tuple[str, Exception | None]]) -> None:
+    outs = provider.create(inputs()).outs
+    assert outs is not None
+    assert outs["chosen"] == "reattach"
+    assert outs["reasons"][0].endswith("[live.version]")
+    assert outs["steps"][0] == "write its papers"
+    assert {"shutDown", "unregister", "register", "relocate"} <= outs["timings"].keys()
+    assert outs["copiedGiB"] == 12
+    assert "" < outs["began"] <= outs["ended"]
+    assert outs["papersDiff"] == []
+    assert outs["waiting"] == ""
+    assert ended == [("app01", None)]
+    del fake
+
+
+def test_concerns_and_differences_are_told(fake: FakeSites) -> None:
+    fake.vms = [a_vm(tools=Tools.NOT_INSTALLED)]
+    outs = provider.create(inputs(onShutdownTimeout="powerOff")).outs
+    assert outs is not None
+    assert any(text.startswith("guest.no-tools: VMware Tools are not installed") for text in outs["concerns"])
+    fake.person("app01", folder="elsewhere", notes="x")
+    again = provider.update("5000-app01", outs, inputs()).outs
+    assert again is not None
+    assert again["papersDiff"] == ["its folder at vc70 is 'elsewhere', it was 'apps'"]
+
+
+def test_every_call_that_changed_anything_is_listed(fake: FakeSites) -> None:
+    def call(action: Action) -> None:
+        with audit.writing("source", type(action).__name__, "app01"):
+            pass
+
+    fake.before = call
+    outs = provider.create(inputs()).outs
+    assert outs is not None
+    assert [entry["method"] for entry in outs["audit"]] == [type(action).__name__ for action in fake.writes]
+    assert {entry["ended"] for entry in outs["audit"]} == {"ok"}
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the copies, and only those, not be admitted."""
+    admitted = access.admission.admitted
+
+    def refused(spec: VmSpec, action: Action, vm: Any, seen: Any) -> Any:
+        if isinstance(action, Relocate):
+            raise error
+        return admitted(spec, action, vm, seen)
+
+    monkeypatch.setattr(access.admission, "admitted", refused)
+
+
+def test_a_vm_that_its_wave_holds_back_has_not_failed(
+    fake: FakeSites,
+    ended: list[tuple[str, Exception | None]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    held = Held("app01: the window of wave pilot is over")
+    with monkeypatch.context() as patch:
+        hold(patch, held)
+        first = provider.create(inputs())
+    assert first.outs is not None
+    assert (first.outs["reached"], first.outs["waiting"]) == ("rehosted", "app01: the window of wave pilot is over")
+    assert caplog.messages.count("app01: the window of wave pilot is over") == 1
+    assert ended == [("app01", held)]
+    assert provider.diff(first.id, first.outs, inputs()).changes, "the next run goes on"
+
+    second = provider.update(first.id, first.outs, inputs()).outs
+    assert second is not None
+    assert (second["reached"], second["waiting"]) == ("migrated", "")
+    assert second["steps"][: len(first.outs["steps"])] == first.outs["steps"], "one journey"
+    assert second["steps"][-1].startswith("Storage vMotion")
+    assert second["began"] == first.outs["began"]
+    assert (second["chosen"], second["reasons"]) == (first.outs["chosen"], first.outs["reasons"])
+    assert second["downtimeSeconds"] == first.outs["downtimeSeconds"]
+    del fake
+
+
+def test_what_no_longer_waits_says_so(fake: FakeSites) -> None:
+    outs = provider.create(inputs()).outs
+    assert outs is not None
+    assert provider.diff("5000-app01", {**outs, "waiting": "the window is over"}, inputs()).changes
+    del fake
+
+
+def test_a_failure_keeps_what_was_done(
+    fake: FakeSites, outside: FakeOutside, ended: list[tuple[str, Exception | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, Any] = {}
+    monkeypatch.setattr(runtime, "_partial", lambda id_, outputs, reason: str(kept.update(outputs)).encode())
+    monkeypatch.setattr(runtime, "current_call", lambda: runtime.Call(context=Context()))
+    outside.fails = Blocked([])
+    hooked = inputs(after={"command": ["./check"], "timeout": 5, "retries": 0})
+    with pytest.raises(MigrationError):
+        provider.create(hooked)
+    assert kept["reached"] == "rehosted"
+    assert kept["steps"][-1] == "write its papers"
+    assert kept["downtimeSeconds"] is not None
+    assert ended == [("app01", outside.fails)]
+    assert outside.ran == ["after app01: ./check"]
+    outside.fails = None
+    outs = provider.update("5000-app01", kept, hooked).outs
+    assert outs is not None
+    assert outs["reached"] == "migrated"
+    assert len(outs["steps"]) > len(kept["steps"])
+    del fake
+
+
+class Context:
+    """The engine's call."""
+
+    def set_trailing_metadata(self, metadata: tuple[tuple[str, bytes], ...]) -> None:
+        assert metadata[0][0] == "grpc-status-details-bin"
+
+
+def test_another_window_or_hook_does_not_change_what_has_settled(fake: FakeSites) -> None:
+    created = provider.create(inputs())
+    assert created.outs is not None
+    other = replace(
+        spec(),
+        wave=Wave("night", ("pilot",), Window(1, 2), paused=True, max_failures=1),
+        before=Hook(("a",)),
+        after=Hook(("b",)),
+        health=Health(ports=(22,)),
+        accepted={"guest.no-tools": "known"},
+        reserve=0.5,
+        host="esx70-9",
+    )
+    assert not provider.diff(created.id, created.outs, inputs_of(other)).changes
+    del fake
+
+
+def test_a_state_without_a_method_can_be_refreshed(fake: FakeSites) -> None:
+    created = provider.create(inputs())
+    assert provider.read(created.id, {**(created.outs or {}), "method": ""}).id == created.id
+    del fake

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from migration.actions import Action, PowerOn, Register, Relocate, ShutDown
 from migration.decide import departing
+from migration.load import HOST_LIMIT, VOLUME_LIMIT, Cost, Load
 from migration.model import File, Papers, Power, Vm
 from migration.observation import Host, Observation, SiteView, Volume
-from migration.schedule import HOST_LIMIT, VOLUME_LIMIT, Admitted, Cost, Later, Load, Nowhere, admit
+from migration.schedule import Admitted, Later, Nowhere, admit
 from tests.fake_sites import NEW, FakeSites, a_vm
 from tests.unit.test_decide import SPEC, settled
 

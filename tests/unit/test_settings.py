@@ -172,11 +172,6 @@ def test_no_password_is_ever_shown() -> None:
             "relay",
             "live by a relay vCenter 6.7 is not available in this version; allowed: 'auto'",
         ),
-        (
-            "waves.0.window",
-            {},
-            "esxodus:waves[0].window: keeping a wave within a time window is not available",
-        ),
         ("waves.1.after", ["pilt"], "esxodus:waves[1].after[0]: there is no wave pilt; did you mean pilot?"),
         ("waves.0.after", ["rest"], "esxodus:waves: these wait for each other: pilot after rest after pilot"),
         (
