@@ -237,8 +237,10 @@ def _restore(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action 
         return RunHook("after", spec.after)
     if vm.site == spec.source:
         return WritePapers(None)
+    # Who left the source before it was in its rules there no more: only here are they complete again, for the way back.
+    known = papers.metadata.merged(vm.metadata)
     # With nothing to look at there is nothing to wait for; a check or a hook that is wanted later is for those that come later.
-    return WritePapers(replace(papers, transit=False, healthy=not _awaited(spec, papers)))
+    return WritePapers(replace(papers, transit=False, healthy=not _awaited(spec, papers), metadata=known))
 
 
 def _receive(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action | None:

@@ -126,7 +126,8 @@ class Inventory:
         pool = self.snapshot.record(record.target("resourcePool"))
         compute = host.target("parent") if host else pool.target("owner") if pool else ""
         return Place(
-            datacenter=self.name(self.datacenter_of(record)),
+            # A VM in a vApp has no folder: its host leads to the datacenter.
+            datacenter=self.name(self.datacenter_of(record) or (self.datacenter_of(host) if host else "")),
             cluster=self.name(compute),
             folder=self.path(record.target("parent"), vim.Folder),
             pool=self.path(pool.moref, vim.ResourcePool) if pool else "",

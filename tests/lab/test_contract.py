@@ -305,7 +305,9 @@ def test_there_and_back_again_by_converge(world: World, name: str) -> None:
         writes = outcome.steps
         assert converge(spec, world.sites, Admission(), lambda *_: None, threading.Event()).steps == (), writes
     now = world.vm(name)
-    assert replace(now, host="", tools=before.tools) == replace(before, host="")
+    assert replace(now, host="", tools=before.tools, addresses=before.addresses) == replace(
+        before, host=""
+    )  # it still boots
     assert said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,10 +12,12 @@ import pytest
 import yaml
 
 from migration.actions import Cross, Placed, RestoreMetadata, WritePapers
+from migration.admission import Admission
+from migration.converge import converge
 from migration.errors import Busy, Paused
 from migration.metadata import Metadata, Overrides, Permission, Pool, Rule, Tag
 from migration.model import Papers, Power, Vm
-from migration.wanted import Identity
+from migration.wanted import Identity, Stage, VmSpec
 from tests.person import person
 from tools.parts import ROOT
 from tools.running_lab import Lab
@@ -247,6 +250,38 @@ def test_what_was_done_is_recorded_and_it_is_what_the_lab_has_seen(known: Lab, o
     assert {one.object for one in entries if one.method == "ReconfigureComputeResource_Task"} == {"prod7"}
     assert {one.object for one in entries if one.method.endswith("~action=attach")} == {"app01", "app02"}
     assert {one.object for one in entries if one.method == "SetEntityPermissions"} == {"app01"}
+
+
+def test_a_whole_move_there_and_back_by_decisions_alone(known: Lab, opened: Opened) -> None:
+    sites = opened(known, "old-a", "old-b")
+    before = {name: vm(sites, name) for name in NAMES}
+    steps: dict[str, tuple[str, ...]] = {}
+    with audit.recording() as entries:
+        for stage in (Stage.MIGRATED, Stage.SOURCE):
+            for name in NAMES:
+                spec = VmSpec(
+                    Identity(name),
+                    stage,
+                    datacenter="tokyo7",
+                    cluster="prod7",
+                    old_volumes=("old-a", "old-b"),
+                    new_volumes=("gold7-01",),
+                    networks={"VM Network": "pg-prod", "DMZ": "pg-dmz"},
+                )
+                outcome = converge(spec, sites, Admission(), lambda *_: None, threading.Event())
+                assert outcome.downtime is None, "it has never stopped"
+                steps[name] = outcome.steps
+            for name in NAMES:
+                lacking = before[name].metadata.lacking(vm(sites, name).metadata)
+                assert not lacking, f"{name} at {stage}: {lacking.said()}"
+    assert len(entries) == known.writes
+    assert sum(entry.method == "RelocateVM_Task" for entry in entries) == 2 * len(NAMES)
+    assert not {entry.method for entry in entries} & {"UnregisterVM", "PowerOnVM_Task", "ShutdownGuest"}
+    for name, was in before.items():
+        now = vm(sites, name)
+        assert (now.site, now.folder, now.pool, now.attributes) == ("source", was.folder, was.pool, was.attributes)
+        assert now.metadata.permissions == was.metadata.permissions
+        assert now.papers is None
 
 
 def test_pools_come_along_with_what_they_are_given(known: Lab, opened: Opened) -> None:
