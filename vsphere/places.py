@@ -60,7 +60,7 @@ def needed(record: Record | None, kind: str, name: str, action: Register | Cross
     raise Blocked(
         (
             Concern(
-                f"{'register' if isinstance(action, Register) else 'cross'}.no-{kind}",
+                f"register.no-{kind}",
                 Severity.BLOCKS,
                 action.name,
                 f"{action.site} does not show {what} that it should be {doing}",

@@ -21,7 +21,7 @@ def _volume(state: str, about: str, remedy: str) -> Kind:
 
 def _register(what: str) -> Kind:
     remedy = "see whether it is there and connected, then run again"
-    return _kind(f"register.no-{what}", f"The {what} that the VM should be registered with is not shown.", remedy)
+    return _kind(f"register.no-{what}", f"The {what} that the VM should be registered with, or moved to, is not shown.", remedy)
 
 
 ELSEWHERE: Final[tuple[Kind, ...]] = (
