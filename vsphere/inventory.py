@@ -72,7 +72,7 @@ class Inventory:
             self._around(record),
             place=self._place(record),
             in_flight=in_flight,
-            busy=task_on(self.snapshot, record.moref) is not None,
+            locked=self.standing.locks.get(record.moref, ()),
             others=lambda file: any(one.has(file, uuid) for one in every),
             metadata=self._metadata.of(record),
         )
@@ -211,7 +211,7 @@ class Inventory:
         """Return the id of the volume of a datastore that is known by reference or, among the VM's, by name."""
         if ref in self.volume_ids and self.name(ref) == decoded(name):
             return self.volume_ids[ref]
-        every = (*among, *(record.moref for record in self.snapshot.of(vim.Datastore)))
+        every = (*among, *self.volume_ids)
         found = (one for one in every if self.name(one) == decoded(name) and one in self.volume_ids)
         return next((self.volume_ids[one] for one in found), f"{self.site}:{name}")
 
@@ -267,21 +267,12 @@ class Inventory:
 
 def in_flight(snapshot: Snapshot, vm: str, followed: Collection[str]) -> InFlight | None:
     """Return the task that vCenter has queued or running on the VM with this id, other than those that we follow."""
-    record = task_on(snapshot, vm, followed)
+    record = snapshot.task_on(vm, followed)
     if record is None:
         return None
     progress = record.get("info.progress")
     name = str(record.get("info.descriptionId", "")) or "a task"
     return InFlight(str(record.get("info.key", record.moref)), name, int(progress) if progress is not None else None)
-
-
-def task_on(snapshot: Snapshot, vm: str, but: Collection[str] = ()) -> Record | None:
-    """Return a task that is queued or running on the VM with this id, leaving out those with the ids in `but`."""
-    for key, record in snapshot.tasks.items():
-        state = str(record.get("info.state", ""))
-        if state in ("queued", "running") and record.target("info.entity") == vm and key not in but:
-            return record
-    return None
 
 
 def _uplinks(network: Record) -> bool:

@@ -15,9 +15,6 @@ from vsphere.surroundings import Surroundings
 PAPERS: Final = "esxodus.papers"
 """The key in a VM's extra config, hence in its .vmx, that its papers are under."""
 
-_LOCKS: Final = ("RelocateVM_Task", "MigrateVM_Task")
-"""What a backup product disables while it reads a VM's disks (VDDK, VixDiskLib_PrepareForAccess: RelocateVM_Task)."""
-
 
 def machine(record: Record, around: Surroundings) -> Vm:
     """Return the VM. Of one that its vCenter cannot read, such as an inaccessible one, little more than the name is known."""
@@ -56,12 +53,12 @@ def machine(record: Record, around: Surroundings) -> Vm:
         devices=bound(record, around),
         pinned=", ".join(_pins(record)),
         latency_sensitive=str(getattr(record.get("config.latencySensitivity"), "level", "")) == "high",
-        fault_tolerant=_fault_tolerant(record),
+        fault_tolerant=fault_tolerant(record),
         encrypted=record.get("config.keyId") is not None,
         tools_installer=bool(record.get("runtime.toolsInstallerMounted", False)),
         consolidation=bool(record.get("runtime.consolidationNeeded", False)),
         change_tracking=bool(record.get("config.changeTrackingEnabled", False)),
-        locked=_locked(record, around.busy),
+        locked=around.locked,
         metadata=around.metadata,
         pools=around.place.pools,
         reachable=_reachable(record),
@@ -150,28 +147,10 @@ def _pins(record: Record) -> Iterator[str]:
         yield "NUMA node affinity"
 
 
-def _fault_tolerant(record: Record) -> bool:
+def fault_tolerant(record: Record) -> bool:
+    """Say whether the VM is one of a fault-tolerant pair, on or off."""
     state = str(record.get("runtime.faultToleranceState", "notConfigured"))
     return state != "notConfigured" or record.get("config.ftInfo") is not None
-
-
-def _locked(record: Record, busy: bool) -> tuple[str, ...]:
-    """Return what somebody has disabled. vCenter itself disables methods too, by the VM's state: those say nothing."""
-    by_state = (
-        busy
-        or not _reachable(record)
-        or bool(record.get("config.template", False))
-        or record.get("runtime.question") is not None
-        or _fault_tolerant(record)
-    )
-    disabled = {_method(one) for one in record.get("disabledMethod", ())}
-    return () if by_state else tuple(name for name in _LOCKS if name in disabled)
-
-
-def _method(method: Any) -> str:
-    """Return a method's name as the API spells it; pyVmomi gives the method itself, or a mere name of one unknown to it."""
-    info = getattr(method, "info", None)
-    return str(info.wsdlName if info else getattr(method, "name", method))
 
 
 def _reachable(record: Record) -> bool:

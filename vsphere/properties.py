@@ -57,7 +57,6 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
             "resourcePool",
             "datastore",
             "customValue",
-            "disabledMethod",
             "permission",
             "snapshot",
             "summary.config.instanceUuid",  # these two are kept for a VM whose configuration cannot be read

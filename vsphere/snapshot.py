@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -60,6 +60,14 @@ class Snapshot:
     def record(self, key: str) -> Record | None:
         """Return the object with this id."""
         return self.inventory.get(key)
+
+    def task_on(self, key: str, but: Collection[str] = ()) -> Record | None:
+        """Return a task that is queued or running on the object with this id, leaving out those with the ids in `but`."""
+        for task, record in self.tasks.items():
+            state = str(record.get("info.state", ""))
+            if state in ("queued", "running") and record.target("info.entity") == key and task not in but:
+                return record
+        return None
 
     def updated(self, updates: Iterable[Any]) -> Snapshot:
         """Return the snapshot with PropertyCollector object updates applied."""

@@ -1,6 +1,6 @@
 """What of a site is asked once per session and not followed: what changes rarely, is heavy, or comes by no update.
 
-Asked anew after a new login, and where hosts or datacenters have come or gone.
+Asked anew after a new login, and where hosts or datacenters have come or gone; the locks on VMs every minute.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 from pyVmomi import vim
 
 from migration.metadata import Tag
-from vsphere import privileges, tagging
+from vsphere import locks, privileges, tagging
 from vsphere.evc_modes import Mode, modes
 from vsphere.links import NETWORK, links
 from vsphere.names import numbers
@@ -30,7 +30,10 @@ _REST: Final = (6, 5)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The answers. `skew` is seconds, `roles` are names by id, `links` by host id; `tags` None: there are none to be read."""
+    """The answers. `skew` is seconds, `roles` are names by id, `links` by host id, `tags` and `locks` by VM id.
+
+    `tags` None: there are none that can be read.
+    """
 
     version: str = ""
     build: str = ""
@@ -40,6 +43,7 @@ class Standing:
     lacking: tuple[tuple[str, str], ...] = ()
     links: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     tags: Mapping[str, frozenset[Tag]] | None = None
+    locks: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
 
 
 class Inquiry:
@@ -51,6 +55,7 @@ class Inquiry:
         self._lock = threading.Lock()
         self._for: tuple[int, frozenset[str]] | None = None
         self._edition = -1
+        self._locks_until = 0.0
         self._standing = Standing()
 
     def standing(self, snapshot: Snapshot) -> Standing:
@@ -58,7 +63,7 @@ class Inquiry:
 
         Raises: MigrationError.
         """
-        if self._edition == snapshot.edition:
+        if self._edition == snapshot.edition and time.monotonic() < self._locks_until:
             return self._standing
         with self._lock:
             places = (record.moref for kind in (vim.HostSystem, vim.Datacenter) for record in snapshot.of(kind))
@@ -66,13 +71,22 @@ class Inquiry:
             if self._for != due:
                 self._standing = _ask(self._session, snapshot)
                 self._for = due
+                self._locks_until = 0.0
+            if time.monotonic() >= self._locks_until:
+                found = locks.read(self._session, snapshot)
+                if found != self._standing.locks:
+                    self._standing = replace(self._standing, locks=found)
+                self._locks_until = time.monotonic() + locks.HOLDS
             self._edition = snapshot.edition
             return self._standing
 
     def tagged(self, vm: str, tags: frozenset[Tag]) -> None:
         """Say which tags the VM with this id has by now."""
         with self._lock:
-            known = {one: found for one, found in (self._standing.tags or {}).items() if one != vm}
+            if self._standing.tags is None:
+                self._for, self._edition = None, -1  # they can be read after all: all of them are, at the next look
+                return
+            known = {one: found for one, found in self._standing.tags.items() if one != vm}
             self._standing = replace(self._standing, tags={**known, vm: tags})
 
 

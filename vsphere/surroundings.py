@@ -39,8 +39,8 @@ class Surroundings:
     """From a network's id, or a distributed port group's "switch UUID/key", to its name; "" where it is not of this site."""
     fields: Mapping[int, str]
     in_flight: InFlight | None
-    busy: bool = False
-    """Whether any task is queued or running on it, one of ours too."""
+    locked: tuple[str, ...] = ()
+    """The methods that somebody has disabled."""
     others: Callable[[File], bool] = lambda _: False
     """Whether another VM, at whatever site, has the file among its disks' layers, or is at home in its directory."""
     metadata: Metadata = NO_METADATA

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pyVmomi import VmomiSupport, vim
+from pyVmomi import vim
 
 from migration.model import Vm
 from migration.wanted import Identity
@@ -18,11 +18,6 @@ def seen(*tasks: Record, **values: Any) -> Vm:
     site = Inventory("source", "vc60", raw.site(raw.machine("vm-1", "app01", **values), tasks=tasks))
     (found,) = site.matching(Identity("app01"))
     return site.vm(found)
-
-
-def method(name: str) -> Any:
-    """Return a method as pyVmomi makes it of its name in an answer."""
-    return vars(VmomiSupport)["GuessWsdlMethod"](name)
 
 
 PLAIN = seen()
@@ -131,48 +126,3 @@ def test_without_cards_the_primary_address_is_taken() -> None:
     assert seen(guest__net=[], guest__ipAddress="fe80::1").addresses == ()
     assert seen(guest__ipAddress="unknown").addresses == ()
     assert PLAIN.addresses == ()
-
-
-# --- locks ------------------------------------------------------------------------------------------------------------
-
-LOCK = [method("RelocateVM_Task"), method("MigrateVM_Task")]
-BY_STATE = [method(name) for name in ("Destroy_Task", "UnregisterVM", "PowerOnVM_Task", "MarkAsTemplate")]
-
-
-def test_a_lock_of_a_backup_product() -> None:
-    assert seen(disabledMethod=[*BY_STATE, LOCK[0]]).locked == ("RelocateVM_Task",)
-    assert seen(disabledMethod=[*BY_STATE, *LOCK]).locked == ("RelocateVM_Task", "MigrateVM_Task")
-
-
-def test_a_running_vm_has_disabled_methods_and_no_lock() -> None:
-    assert seen(disabledMethod=BY_STATE).locked == ()
-
-
-def test_a_method_that_pyvmomi_does_not_know_is_no_lock() -> None:
-    unknown = vars(VmomiSupport)["UnknownManagedMethod"]("FromTheFuture_Task")
-    assert seen(disabledMethod=[unknown, LOCK[0]]).locked == ("RelocateVM_Task",)
-
-
-CHOICES = vim.option.ChoiceOption(choiceInfo=[vim.ElementDescription(key="0", label="Cancel", summary="")])
-QUESTION = vim.vm.QuestionInfo(id="1", text="?", choice=CHOICES)
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        {"runtime__connectionState": "disconnected"},
-        {"config__template": True},
-        {"runtime__question": QUESTION},
-        {"runtime__faultToleranceState": "running"},
-    ],
-    ids=lambda state: next(iter(state)),
-)
-def test_what_the_state_of_a_vm_disables_is_no_lock(state: dict[str, Any]) -> None:
-    assert seen(disabledMethod=LOCK, **state).locked == ()
-
-
-@pytest.mark.parametrize(("state", "locked"), [("running", 0), ("queued", 0), ("success", 2)])
-def test_what_a_task_on_the_vm_disables_is_no_lock(state: str, locked: int) -> None:
-    entity = raw.ref(vim.VirtualMachine, "vm-1")
-    task = raw.record(vim.Task, "task-1", info__key="task-1", info__state=state, info__entity=entity)
-    assert len(seen(task, disabledMethod=LOCK).locked) == locked

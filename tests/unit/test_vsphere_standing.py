@@ -1,0 +1,128 @@
+"""What is asked of a site once, or now and then: locks on VMs and what only looks like one, tags that were attached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+from pyVmomi import VmomiSupport, vim
+
+from migration.metadata import Tag
+from migration.wanted import Identity
+from tests.unit import vsphere_objects as raw
+from vsphere import locks, standing
+from vsphere.inventory import Inventory
+from vsphere.locks import STATE
+from vsphere.session import Session
+from vsphere.snapshot import Record, Snapshot
+from vsphere.standing import Inquiry, Standing
+
+
+def method(name: str) -> Any:
+    """Return a method as pyVmomi makes it of its name in an answer."""
+    return vars(VmomiSupport)["GuessWsdlMethod"](name)
+
+
+LOCK = [method("RelocateVM_Task"), method("MigrateVM_Task")]
+BY_STATE = [method(name) for name in ("Destroy_Task", "UnregisterVM", "PowerOnVM_Task", "MarkAsTemplate")]
+CHOICES = vim.option.ChoiceOption(choiceInfo=[vim.ElementDescription(key="0", label="Cancel", summary="")])
+QUESTION = vim.vm.QuestionInfo(id="1", text="?", choice=CHOICES)
+
+
+def found(*disabled: Any, busy: bool = False, **values: Any) -> tuple[str, ...]:
+    whole = raw.machine("vm-1", "app01", disabledMethod=list(disabled), **values)
+    read = Record(whole.ref, {path: value for path, value in whole.values.items() if path in STATE})
+    return locks.locks(read, busy)
+
+
+def test_a_lock() -> None:
+    assert found(*BY_STATE, LOCK[0]) == ("RelocateVM_Task",)
+    assert found(*BY_STATE, *LOCK) == ("RelocateVM_Task", "MigrateVM_Task")
+
+
+def test_a_running_vm_has_disabled_methods_and_no_lock() -> None:
+    assert found(*BY_STATE) == ()
+
+
+def test_a_method_that_pyvmomi_does_not_know_is_no_lock() -> None:
+    unknown = vars(VmomiSupport)["UnknownManagedMethod"]("FromTheFuture_Task")
+    assert found(unknown, LOCK[0]) == ("RelocateVM_Task",)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"runtime__connectionState": "disconnected"},
+        {"config__template": True},
+        {"runtime__question": QUESTION},
+        {"runtime__faultToleranceState": "running"},
+        {"config__ftInfo": vim.vm.FaultToleranceConfigInfo(role=1)},
+        {"busy": True},
+    ],
+    ids=lambda state: next(iter(state)),
+)
+def test_what_the_state_of_a_vm_or_a_task_disables_is_no_lock(state: dict[str, Any]) -> None:
+    assert found(*LOCK, **state) == ()
+
+
+@pytest.mark.parametrize(("state", "busy"), [("running", True), ("queued", True), ("success", False), ("error", False)])
+def test_a_task_that_has_ended_disables_nothing(state: str, busy: bool) -> None:
+    entity = raw.ref(vim.VirtualMachine, "vm-1")
+    task = raw.record(vim.Task, "task-1", info__key="task-1", info__state=state, info__entity=entity)
+    assert (raw.site(tasks=(task,)).task_on("vm-1") is not None) is busy
+    assert raw.site(tasks=(task,)).task_on("vm-2") is None
+    assert raw.site(tasks=(task,)).task_on("vm-1", {"task-1"}) is None
+
+
+def test_the_locks_of_a_vm_are_part_of_it() -> None:
+    site = Inventory("source", "vc60", raw.site(raw.machine("vm-1", "app01")), Standing(locks={"vm-1": ("x",)}))
+    assert site.vm(site.matching(Identity("app01"))[0]).locked == ("x",)
+
+
+def test_locks_are_read_anew_after_a_while_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    answers: list[Mapping[str, tuple[str, ...]]] = []
+
+    def read(session: Session, snapshot: Snapshot) -> Mapping[str, tuple[str, ...]]:
+        assert (session.logins, snapshot.edition) == (1, 1)
+        answers.append({"vm-1": ("RelocateVM_Task",)} if len(answers) == 0 else {})
+        return answers[-1]
+
+    class Open:
+        logins = 1
+
+    monkeypatch.setattr(standing, "_ask", lambda *_: Standing(version="6.0.0"))
+    monkeypatch.setattr(locks, "read", read)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    inquiry = Inquiry(cast("Session", Open()))
+    first = inquiry.standing(raw.site())
+    clock[0] += locks.HOLDS - 1
+    assert inquiry.standing(raw.site()) is first
+    clock[0] += 2
+    second = inquiry.standing(raw.site())
+    assert (first.locks, second.locks, second.version) == ({"vm-1": ("RelocateVM_Task",)}, {}, "6.0.0")
+    clock[0] += locks.HOLDS
+    assert inquiry.standing(raw.site()) is second  # nothing has changed: what is derived from it stays
+    assert len(answers) == 3
+
+
+def test_what_was_attached_is_known_and_tags_that_could_not_be_read_are_asked_for_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gold = frozenset({Tag("tier", "gold")})
+    answers = [Standing(), Standing(tags={"vm-2": gold})]
+
+    class Open:
+        logins = 1
+
+    monkeypatch.setattr(standing, "_ask", lambda *_: answers.pop(0))
+    monkeypatch.setattr(locks, "read", lambda *_: {})
+    inquiry = Inquiry(cast("Session", Open()))
+    assert inquiry.standing(raw.site()).tags is None
+    inquiry.tagged("vm-1", gold)
+    assert inquiry.standing(raw.site()).tags == {"vm-2": gold}
+    inquiry.tagged("vm-1", gold)
+    assert inquiry.standing(raw.site()).tags == {"vm-1": gold, "vm-2": gold}
+    assert answers == []
