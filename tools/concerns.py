@@ -34,6 +34,7 @@ AREAS: Final = {
     "hook": "Hooks",
     "site": "The sites",
     "register": "Registering",
+    "cross": "Moving to the other vCenter in one step",
     "task": "Tasks",
     "fault": "Refused by vCenter",
 }

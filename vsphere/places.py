@@ -56,18 +56,12 @@ def needed(record: Record | None, kind: str, name: str, action: Register | Cross
     if record is not None:
         return record
     what = f"the {kind} {name!r}" if name else f"the {kind}"
-    doing = "registered with" if isinstance(action, Register) else "moved to"
-    raise Blocked(
-        (
-            Concern(
-                f"register.no-{kind}",
-                Severity.BLOCKS,
-                action.name,
-                f"{action.site} does not show {what} that it should be {doing}",
-                "see whether it is there and connected, then run again",
-            ),
-        )
-    )
+    remedy = "see whether it is there and connected, then run again"
+    if isinstance(action, Register):
+        sentence = f"{action.site} does not show {what} that it should be registered with"
+        raise Blocked((Concern(f"register.no-{kind}", Severity.BLOCKS, action.name, sentence, remedy),))
+    sentence = f"{action.site} does not show {what} that it should be moved to"
+    raise Blocked((Concern(f"cross.no-{kind}", Severity.BLOCKS, action.name, sentence, remedy),))
 
 
 def folder(site: Site, datacenter: Record, action: Register | Cross, progress: Progress) -> vim.Folder:

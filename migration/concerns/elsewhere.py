@@ -19,9 +19,9 @@ def _volume(state: str, about: str, remedy: str) -> Kind:
     return _kind(f"volume.{state}", f"An old datastore {about} on a new host.", remedy, "S35, S36, S45")
 
 
-def _register(what: str) -> Kind:
+def _place(doing: str, done: str, what: str) -> Kind:
     remedy = "see whether it is there and connected, then run again"
-    return _kind(f"register.no-{what}", f"The {what} that the VM should be registered with, or moved to, is not shown.", remedy)
+    return _kind(f"{doing}.no-{what}", f"The {what} that the VM should be {done} is not shown.", remedy)
 
 
 ELSEWHERE: Final[tuple[Kind, ...]] = (
@@ -35,7 +35,8 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
         "The VM is registered nowhere, and a site has a VM that it cannot read, which may be the same.",
         "make that VM accessible, or remove it from the inventory, then run again",
     ),
-    *(_register(what) for what in ("datacenter", "cluster", "host", "volume")),
+    *(_place("register", "registered with", what) for what in ("datacenter", "cluster", "host", "volume")),
+    *(_place("cross", "moved to", what) for what in ("datacenter", "cluster", "host")),
     _kind(
         "network.missing",
         "The site has no network of the name that a card should be connected to.",
