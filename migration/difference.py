@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from migration.metadata import Rule
 from migration.model import Papers, Vm
 from migration.observation import Observation
 
@@ -28,6 +30,12 @@ def _found(papers: Papers, vm: Vm, seen: Observation) -> Iterator[str]:
             has = f"is {vm.attributes[name]!r}" if vm.attributes.get(name) else "is missing"
             yield f"custom attribute {name!r} {has} at {where}, it was {value!r}"
     lacking = papers.metadata.lacking(vm.metadata)
+    lacking = replace(lacking, rules=frozenset(rule for rule in lacking.rules if not _to_come(rule, seen)))
     unread = " (its tags cannot be read there)" if view and not view.tagging and lacking.tags else ""
     for part in lacking.said():
         yield f"{part} is not at {where}" + (unread if part.startswith("tag ") else "")
+
+
+def _to_come(rule: Rule, seen: Observation) -> bool:
+    """Say whether the rule is made with the arrival of its next member: one VM alone has no rule about others."""
+    return rule.kind != "vmHost" and not seen.partners & {uuid for uuid, _ in rule.members}

@@ -41,6 +41,8 @@ def choose(spec: VmSpec, seen: Observation, vm: Vm) -> Choice:
     if spec.method is Method.REATTACH:
         return Choice(Method.REATTACH)
     refusals = tuple(concern for rule in live.RULES for concern in rule(spec, seen) if vm.site != spec.home)
+    if old := tuple(concern for concern in refusals if concern.id == live.version.id):
+        refusals = old  # whatever else stands against it, nothing can be done about that
     if spec.method is Method.XVM or not refusals:
         there = seen.sites.get(spec.home)
         return Choice(Method.XVM, refusals, joined=bool(there and any(host.version for host in live.able(spec, there))))

@@ -120,7 +120,8 @@ class Observation:
     """Everything `decide` may know about one VM. `vms` holds each registration, at whatever site, that matches its identity.
 
     `namesakes` says where other VMs bear its name: (site, folder), in whatever datacenter. `macs` holds, for each of its MAC
-    addresses that another VM bears too, (site, that VM's name); `twins` are (site, name) of VMs with its BIOS UUID.
+    addresses that another VM bears too, (site, that VM's name); `twins` are (site, name) of VMs with its BIOS UUID. `partners`
+    are the instance UUIDs of those VMs that its DRS rules are about which have arrived where it is.
     """
 
     vms: tuple[Vm, ...]
@@ -130,6 +131,7 @@ class Observation:
     namesakes: frozenset[tuple[str, str]] = frozenset()
     macs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     twins: frozenset[tuple[str, str]] = frozenset()
+    partners: frozenset[str] = frozenset()
 
     @property
     def vm(self) -> Vm | None:

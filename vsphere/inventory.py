@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import Final, cast
 
 from pyVmomi import vim
 
@@ -19,7 +19,7 @@ from migration.wanted import Identity
 from vsphere.compute import clusters, hardware, hosts
 from vsphere.machines import instance_uuid, machine, vmx_path
 from vsphere.metadata_seen import MetadataSeen, allocation
-from vsphere.names import decoded, mounted_path, segment, split_path
+from vsphere.names import datastore_path, decoded, mounted_path, segment, split_path
 from vsphere.neighbours import Neighbours
 from vsphere.session import moref
 from vsphere.snapshot import Record, Snapshot
@@ -200,6 +200,14 @@ class Inventory:
                 switch = self.snapshot.record(record.target("config.distributedVirtualSwitch"))
                 names[f"{switch.get('uuid') if switch else ''}/{key}"] = name
         return names
+
+    def paths(self, file: File) -> Iterator[tuple[vim.Datacenter, str]]:
+        """Yield each datacenter that shows the file's volume, with the file's path there."""
+        for record in self.snapshot.of(vim.Datastore):
+            datacenter = self.snapshot.record(self.datacenter_of(record))
+            if self.volume_ids[record.moref] == file.volume and datacenter:
+                path = datastore_path(str(record.get("name")), file.path)
+                yield cast("vim.Datacenter", datacenter.ref), path
 
     def datastore(self, volume: str, datacenter: str = "") -> Record | None:
         """Return the datastore that shows the volume; in that datacenter, where several do."""

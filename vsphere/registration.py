@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import cast
 
 from pyVmomi import vim
@@ -28,6 +29,26 @@ def unregister(site: Site, vm: Vm) -> None:
     ref = cast("vim.VirtualMachine", record.ref)
     site.session.send(f"{vm.name}: unregister", ref.Unregister, vm.name)
     site.settle(ref, lambda: site.inventory().snapshot.record(record.moref) is None)
+
+
+def refuse_registered(site: Site, action: Register) -> None:
+    """Refuse to register what the site has registered already, whoever did it, at whatever site it is wanted now.
+
+    Updates may lag, and a VM that changes its vCenter is in neither for a moment: so the vCenter itself is asked, each time.
+
+    Raises: Stale; MigrationError.
+    """
+    known = action.vmx in site.inventory().registered
+    index = cast("vim.SearchIndex", site.session.content.searchIndex)
+    for datacenter, path in () if known else site.inventory().paths(action.vmx):
+        doing = f"{action.name}: looking whether {site.name} has it registered"
+        find = functools.partial(index.FindByDatastorePath, datacenter, path)
+        found = site.session.read(doing, find, action.name)
+        if found is not None:
+            site.watch.reread(found)
+            known = True
+    if known:
+        raise Stale(f"{action.name}: {action.vmx.path} is registered at {site.name} by now; it is observed again")
 
 
 def register(site: Site, action: Register, placed: Placed, progress: Progress) -> None:

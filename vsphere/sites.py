@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyVmomi import vim
 
 from migration import actions
 from migration.actions import Action, Placed
-from migration.errors import Paused, Stale, Unexpected
+from migration.errors import Paused, Unexpected
 from migration.model import Vm
 from migration.observation import Observation
 from migration.sites import Progress
 from migration.wanted import Identity
 from vsphere import configure, crossing, metadata, power, registration, relocate, session, tasks
 from vsphere.adrift import Drift, Inventories
-from vsphere.inventory import in_flight
-from vsphere.machines import instance_uuid
+from vsphere.inventory import Inventory, in_flight
+from vsphere.machines import instance_uuid, papers
 from vsphere.neighbours import duplicates
 from vsphere.site import Site
 from vsphere.tls import Endpoint
@@ -52,7 +52,9 @@ class VSphereSites:
         views = {name: inventory.view for name, inventory in inventories.items()}
         macs, twins = _doubles(vms, inventories)
         namesakes = _namesakes(vms, inventories)
-        return Observation(vms, views, adrift, namesakes=namesakes, macs=macs, twins=twins), version
+        partners = frozenset(uuid for vm in vms for uuid in _partners(vm, inventories[vm.site]))
+        seen = Observation(vms, views, adrift, namesakes=namesakes, macs=macs, twins=twins, partners=partners)
+        return seen, version
 
     def site(self, name: str) -> Site:
         """Return one of the sites, for the steps that are not about a VM: vsphere.site_storage and vsphere.evc."""
@@ -79,20 +81,16 @@ class VSphereSites:
     def perform(self, vm: Vm | None, action: Action, placed: Placed, progress: Progress) -> bool:
         """Do one action and follow it to its end. See `Sites.perform`."""
         if isinstance(action, actions.Register):
-            # A person may have registered it meanwhile, at whatever site: never a second time.
-            for name, site in self._sites.items():
-                if action.vmx in site.inventory().registered:
-                    raise Stale(
-                        f"{action.name}: {action.vmx.path} is registered at {name} by now; it is observed again"
-                    )
+            for site in self._sites.values():
+                registration.refuse_registered(site, action)
             registration.register(self._sites[action.site], action, placed, progress)
             return True
         if vm is None:
             raise Unexpected(f"{type(action).__name__} needs a VM that is registered")
         site = self._sites[vm.site]
         match action:
-            case actions.WritePapers(papers):
-                configure.write_papers(site, vm, papers, progress)
+            case actions.WritePapers(wanted):
+                configure.write_papers(site, vm, wanted, progress)
             case actions.ShutDown(timeout):
                 return power.shut_down(site, vm, timeout, progress)
             case actions.PowerOff(reason):
@@ -176,3 +174,13 @@ def _doubles(
         macs |= found
         twins |= same
     return macs, frozenset(twins)
+
+
+def _partners(vm: Vm, inventory: Inventory) -> Iterator[str]:
+    """Yield the instance UUIDs of those that the VM's DRS rules are about which are at its site, and not on their way."""
+    rules = vm.metadata.rules | (vm.papers.metadata.rules if vm.papers else frozenset())
+    for uuid in {uuid for rule in rules for uuid, _ in rule.members} - {vm.instance_uuid}:
+        for record in inventory.matching(Identity("", uuid)):
+            known = papers(record)
+            if known is None or not known.transit:
+                yield uuid

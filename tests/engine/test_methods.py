@@ -50,7 +50,7 @@ def seen(lab: Lab, name: str) -> dict[str, Any]:
 
 def pools(lab: Lab, site: str) -> dict[str, Any]:
     clusters = lab.get("/state")["vcenters"][site]["clusters"]
-    return {pool["path"]: pool for cluster in clusters for pool in cluster["pools"]}
+    return {path: pool for cluster in clusters for path, pool in cluster["pools"].items()}
 
 
 def picked(vm: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
@@ -61,6 +61,7 @@ def picked(vm: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 def test_a_vm_with_every_kind_of_metadata_there_and_back(lab: Lab, tmp_path: Path, method: str) -> None:
     config = site_config(lab, VMS)
     config["esxodus:waves"][0]["method"] = method
+    config["esxodus:target"]["switch"]["version"] = "6.5.0"
     config["esxodus:target"]["cluster"]["evc"] = "intel-ivybridge"  # for the way back, live
     site = Site(tmp_path / "clone", config)
     before = {name: seen(lab, name) for name in VMS}

@@ -108,7 +108,7 @@ def test_two_hundred_vms_in_five_waves(lab: Lab, tmp_path: Path) -> None:
     outputs = site.outputs()
     whole = outputs["site"]
     assert whole["vms"] == WAVES * IN_EACH
-    assert whole["atStage"] == WAVES * IN_EACH
-    for total in ("vms", "atStage", "copiedGiB"):
+    assert whole["settled"] == WAVES * IN_EACH
+    for total in ("vms", "settled", "copiedGiB"):
         assert sum(wave[total] for wave in outputs["waves"].values()) == pytest.approx(whole[total])
     assert whole["copiedGiB"] == pytest.approx(sum(1 + number % 5 for number in range(IN_EACH)) * WAVES, rel=0.01)

@@ -25,8 +25,8 @@ WHOLE = replace(
 )
 
 
-def found(vm: Vm) -> tuple[str, ...]:
-    return differences(vm, Observation((vm,), FakeSites().views()))
+def found(vm: Vm, *others: str) -> tuple[str, ...]:
+    return differences(vm, Observation((vm,), FakeSites().views(), partners=frozenset(others)))
 
 
 def test_a_vm_that_has_everything_differs_in_nothing() -> None:
@@ -61,4 +61,10 @@ def test_without_papers_there_is_nothing_to_differ_from() -> None:
     ],
 )
 def test_each_thing_is_named(change: dict[str, object], expected: list[str]) -> None:
-    assert list(found(replace(WHOLE, **change))) == expected  # type: ignore[arg-type]
+    assert list(found(replace(WHOLE, **change), "5001")) == expected  # type: ignore[arg-type]
+
+
+def test_a_rule_about_others_is_missed_only_once_one_of_them_is_there() -> None:
+    alone = replace(WHOLE, metadata=replace(METADATA, rules=frozenset()))
+    assert found(alone) == ()
+    assert found(alone, "5001") == ("DRS rule 'apart' (apart: app01, app02) is not at vc70",)
