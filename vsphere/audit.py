@@ -24,7 +24,8 @@ READS: Final = frozenset(
         "WaitForUpdatesEx", "CancelWaitForUpdates", "RetrieveProperties", "RetrievePropertiesEx",
         "ContinueRetrievePropertiesEx", "Fetch",
         # questions
-        "FindByUuid", "SearchDatastoreSubFolders_Task", "QueryUnresolvedVmfsVolume", "EvcManager",
+        "FindByDatastorePath",
+    "FindByUuid", "SearchDatastoreSubFolders_Task", "QueryUnresolvedVmfsVolume", "EvcManager",
         "QueryUnresolvedVmfsVolumes", "CheckConfigureEvcMode_Task", "HasPrivilegeOnEntities", "HasUserPrivilegeOnEntities",
         "FetchUserPrivilegeOnEntities", "RetrieveEntityPermissions", "RetrieveAllPermissions", "RetrieveRolePermissions",
         # vCenter looks again; nothing becomes another

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.engine.conftest import REPOSITORY
 from tests.engine.site_project import Site, site_config
@@ -32,8 +33,15 @@ OF_THE_VCENTER = (
 
 
 @pytest.fixture
-def lab() -> Iterator[Lab]:
-    with running_lab(SCENARIO, any_port=True) as running:
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """The site with its networks on a distributed switch: from one there is no live way back to standard port groups."""
+    scenario = yaml.safe_load(SCENARIO.read_text(encoding="utf-8"))
+    datacenter = scenario["vcenters"][0]["datacenters"][0]
+    datacenter["switches"] = [{"name": "dvs-prod6", "version": "6.5.0"}]
+    datacenter["networks"] = [{**network, "switch": "dvs-prod6"} for network in datacenter["networks"]]
+    file = tmp_path / "metadata.yaml"
+    file.write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
+    with running_lab(file, any_port=True) as running:
         yield running
         assert running.get("/violations") == []
 
