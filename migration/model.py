@@ -78,7 +78,7 @@ class Disk:
     """One virtual disk. `rdm` is empty unless it is a raw device mapping; `written` is what a copy has to move, in GiB.
 
     `below` are the volumes of what it is a delta of: snapshots, the base of a linked clone. `sharing` says how another VM may
-    open it too. `linked`: a layer under it belongs to another VM.
+    open it too. `linked`: a layer under it belongs to another VM ("clone"), or another VM's disk stands on it ("base").
     """
 
     key: int
@@ -90,7 +90,7 @@ class Disk:
     rdm: Literal["", "physical", "virtual"] = ""
     below: frozenset[str] = frozenset()
     sharing: Literal["", "multiWriter", "bus"] = ""
-    linked: bool = False
+    linked: Literal["", "clone", "base"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _disk(disk: Any, written: Mapping[int, int], sharing: set[int], around: Surr
         rdm=_RDM.get(str(getattr(backing, "compatibilityMode", "")), ""),
         below=frozenset(file.volume for file in files[1:]),
         sharing=_sharing(backing, disk.controllerKey in sharing),
-        linked=any(around.others(file) for file in files[1:]),
+        linked=around.linked(files),
     )
 
 

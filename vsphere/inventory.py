@@ -20,7 +20,7 @@ from vsphere.compute import clusters, hardware, hosts
 from vsphere.machines import instance_uuid, machine, vmx_path
 from vsphere.metadata_seen import MetadataSeen, allocation
 from vsphere.names import datastore_path, decoded, mounted_path, segment, split_path
-from vsphere.neighbours import Neighbours
+from vsphere.neighbours import Neighbours, linked
 from vsphere.session import moref
 from vsphere.snapshot import Record, Snapshot
 from vsphere.standing import Standing
@@ -73,7 +73,7 @@ class Inventory:
             place=self._place(record),
             in_flight=in_flight,
             locked=self.standing.locks.get(record.moref, ()),
-            others=lambda file: any(one.has(file, uuid) for one in every),
+            linked=lambda files: linked(every, uuid, files),
             metadata=self._metadata.of(record),
         )
         return machine(record, around)

@@ -5,9 +5,9 @@ One index per site and edition; "another VM" is one with another instance UUID, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pyVmomi import vim
 
@@ -26,7 +26,7 @@ Owner = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Who bears what at one site; `directories` are those that hold the VMs' .vmx files."""
+    """Who bears what at one site; `directories` are those of the VMs' .vmx files and of the running layers of their disks."""
 
     site: str
     macs: dict[str, set[Owner]] = field(default_factory=dict)
@@ -46,15 +46,29 @@ class Neighbours:
             if card.macAddress:
                 self.macs.setdefault(str(card.macAddress).lower(), set()).add(owner)
         for disk in devices(record, vim.vm.device.VirtualDisk):
-            for layer in layers(disk):
+            for depth, layer in enumerate(layers(disk)):
                 file = around.file(str(getattr(layer, "fileName", None) or ""), getattr(layer, "datastore", None))
                 self.files.setdefault(file, set()).add(owner)
+                if not depth:
+                    self.directories.setdefault(_directory(file), set()).add(owner)
         if path := vmx_path(record):
             self.directories.setdefault(_directory(around.file(path)), set()).add(owner)
 
-    def has(self, file: File, but: str) -> bool:
-        """Say whether a VM other than the one with this instance UUID has the file, or is at home in its directory."""
-        return _others(self.files, file, but) != set() or _others(self.directories, _directory(file), but) != set()
+
+def linked(among: Iterable[Neighbours], uuid: str, files: Sequence[File]) -> Literal["", "clone", "base"]:
+    """Say what a disk of the VM with this instance UUID shares; `files` are its layers, the running one first.
+
+    "base": another VM's disk stands on, or is, a file of its own. "clone": a layer under it belongs to another VM.
+    """
+    every, me = tuple(among), uuid.lower()
+    clone = False
+    for depth, file in enumerate(files):
+        used = any(_others(one.files, file, me) for one in every)
+        owners = {owner for one in every for owner, _ in one.directories.get(_directory(file), ())}
+        if used and (me in owners or not owners):
+            return "base"
+        clone = clone or (depth > 0 and (used or (bool(owners - {me}) and me not in owners)))
+    return "clone" if clone else ""
 
 
 def duplicates(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from migration.metadata import NO_METADATA, Metadata, Pool
 from migration.model import File, InFlight
@@ -41,7 +41,7 @@ class Surroundings:
     in_flight: InFlight | None
     locked: tuple[str, ...] = ()
     """The methods that somebody has disabled."""
-    others: Callable[[File], bool] = lambda _: False
+    linked: Callable[[Sequence[File]], Literal["", "clone", "base"]] = lambda _: ""
     """Whether another VM, at whatever site, has the file among its disks' layers, or is at home in its directory."""
     metadata: Metadata = NO_METADATA
 

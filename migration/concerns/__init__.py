@@ -60,6 +60,7 @@ EITHER_WAY: Final[tuple[Rule, ...]] = (
     disks.independent,
     disks.nonpersistent,
     disks.linked,
+    disks.base_of_clone,
     datastores.nothing_to_land_on,
     datastores.too_small,
     datastores.may_fill,

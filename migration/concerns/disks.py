@@ -9,7 +9,7 @@ from migration.concerns.moves import copying, leaving, touched, will_run
 from migration.model import Severity
 from migration.observation import Observation
 from migration.rule import Found, Rule, rule
-from migration.wanted import VmSpec
+from migration.wanted import Stage, VmSpec
 
 
 @rule(
@@ -119,8 +119,25 @@ def linked(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find linked clones; a base on a datastore that stays behind is disk.not-brought-along."""
     for vm in touched(spec, seen):
         for disk in vm.disks:
-            if disk.linked:
+            if disk.linked == "clone":
                 yield Found(
                     f"{disk.label} is a linked clone: what is below it belongs to another VM, "
                     f"and a copy takes up to {disk.capacity:.0f} GiB"
                 )
+
+
+@rule(
+    "disk.base-of-clone",
+    Severity.BLOCKS,
+    "Another VM's disk, a linked clone, stands on a disk of the VM: a copy would take it away from under it.",
+    remedy="migrate the clones first, a copy makes them whole; or leave this VM at stage rehosted",
+    source="U; to lose nothing, stricter than vSphere",
+)
+def base_of_clone(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Refuse to move files that others stand on; leaving them where they are is no harm."""
+    for vm in touched(spec, seen):
+        if spec.stage is Stage.REHOSTED and vm.site == spec.source:
+            continue
+        for disk in vm.disks:
+            if disk.linked == "base":
+                yield Found(f"another VM uses files of {disk.label}, as a linked clone does of its base")

@@ -35,10 +35,14 @@ def no_host_able(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 
 
 def _needs(spec: VmSpec, move: Move) -> tuple[str, frozenset[str], frozenset[str]] | None:
-    """Return cluster, volumes and networks that the VM needs at the other site; None where its papers are missing."""
+    """Return cluster, volumes and networks that the VM needs at the other site; None where its papers are missing.
+
+    Of a file that does not come along another concern tells: no host could ever see it.
+    """
     networks = frozenset(move.networks.values())
     if move.vm.site == spec.source:
-        return spec.cluster, move.vm.volumes if move.mounts else frozenset(), networks
+        along = frozenset(one.id for one in move.here.volumes if one.name in spec.old_volumes)
+        return spec.cluster, move.vm.volumes & along if move.mounts else frozenset(), networks
     if move.vm.papers is None:
         return None  # the concern rollback.no-papers
     return move.vm.papers.cluster, frozenset(move.vm.papers.disks.values()), networks

@@ -156,7 +156,7 @@ class TestAcceptance:
 
 AWFUL: Final[dict[str, Any]] = {
     "devices": tuple(Device(kind, kind) for kind in ("passthrough", "vtpm", "usb", "hostMedia")),
-    "disks": disk(rdm="physical", sharing="bus", mode="nonpersistent", linked=True, written=2000),
+    "disks": disk(rdm="physical", sharing="bus", mode="nonpersistent", linked="clone", written=2000),
     "locked": ("RelocateVM_Task",),
     "encrypted": True,
     "fault_tolerant": True,

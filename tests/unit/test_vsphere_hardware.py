@@ -113,7 +113,7 @@ def stacked(*paths: str) -> list[Any]:
     return [disk]
 
 
-def linked(*others: Record, layers: tuple[str, ...], beyond: Inventory | None = None) -> bool:
+def linked(*others: Record, layers: tuple[str, ...], beyond: Inventory | None = None) -> str:
     vm = raw.machine("vm-1", "app01", config__hardware__device=stacked(*layers))
     site = Inventory("source", "vc60", raw.site(vm, *others))
     found: Vm = site.vm(site.matching(Identity("app01"))[0], among=[site, *([beyond] if beyond else [])])
@@ -135,17 +135,19 @@ def test_a_disk_on_its_own_snapshots_is_not_linked() -> None:
 
 def test_a_disk_on_a_layer_of_another_vm_is_linked() -> None:
     elsewhere = golden(config__files__vmPathName="[old-fc-01] other/golden.vmx")
-    assert linked(elsewhere, layers=CLONE)
+    assert linked(elsewhere, layers=CLONE) == "clone"
 
 
 def test_a_disk_on_a_file_in_the_directory_of_another_vm_is_linked() -> None:
-    assert linked(golden(config__hardware__device=[]), layers=CLONE)
+    assert linked(golden(config__hardware__device=[]), layers=CLONE) == "clone"
     assert not linked(golden(config__hardware__device=[], config__files__vmPathName=None), layers=CLONE)
 
 
-def test_the_running_layer_alone_makes_no_linked_clone() -> None:
-    sharing = golden(config__hardware__device=stacked("app01/app01.vmdk"))
-    assert not linked(sharing, layers=("app01/app01.vmdk",))
+def test_a_disk_that_others_stand_on_is_their_base() -> None:
+    clone = golden(config__hardware__device=stacked("golden/golden-000001.vmdk", "app01/app01.vmdk"))
+    assert linked(clone, layers=OWN) == "base"
+    assert linked(clone, layers=("app01/app01.vmdk",)) == "base"
+    assert linked(golden(config__hardware__device=stacked("app01/app01.vmdk")), layers=("app01/app01.vmdk",)) == "base"
 
 
 def test_the_same_vm_registered_twice_is_no_other_vm() -> None:
@@ -156,7 +158,7 @@ def test_the_same_vm_registered_twice_is_no_other_vm() -> None:
 def test_the_other_vm_may_be_at_the_other_site() -> None:
     moved = golden(config__files__vmPathName="[renamed] golden/golden.vmx", config__hardware__device=[])
     shown = raw.vmfs("datastore-1", "renamed", "5678-ab", ("host-1",))
-    assert linked(layers=CLONE, beyond=Inventory("target", "vc70", raw.site(shown, moved)))
+    assert linked(layers=CLONE, beyond=Inventory("target", "vc70", raw.site(shown, moved))) == "clone"
     assert not linked(layers=CLONE)
 
 

@@ -54,7 +54,11 @@ CASES: Cases = {
         world(a_vm(disks=disk(mode="independent_nonpersistent"))),
         world(a_vm(disks=disk(mode="independent_persistent"))),
     ),
-    "disk.linked": (world(a_vm(disks=disk(linked=True))), world(settled(**ON_NEW))),
+    "disk.linked": (world(a_vm(disks=disk(linked="clone"))), world(settled(**ON_NEW))),
+    "disk.base-of-clone": (
+        world(a_vm(disks=disk(linked="base"))),
+        world(a_vm(disks=disk(linked="base")), spec=replace(SPEC, stage=Stage.REHOSTED)),
+    ),
     "network.unmapped": (world(a_vm(nics=(replace(CARD, network="Backup"),))), world(a_vm())),
     "network.missing-at-target": (
         world(a_vm(), spec=NEW),
