@@ -72,12 +72,17 @@ def declare_waves(stack: Settings, *, preview: int, parts: Sequence[pulumi.Resou
 def exports(waves: Mapping[str, MigrationWave]) -> dict[str, pulumi.Output[Any]]:
     """Return what the stack exports: `vms`, one short entry each, and the totals of each of the `waves` and of the `site`."""
     told = {name: pulumi.Output.all(*(vm.told() for vm in wave.vms.values())) for name, wave in waves.items()}
-    named = pulumi.Output.all(**{name: vm.told() for wave in waves.values() for name, vm in wave.vms.items()})
+    named = _all({name: vm.told() for wave in waves.values() for name, vm in wave.vms.items()})
     return {
         "vms": named.apply(lambda vms: {name: brief(vm) for name, vm in vms.items()}),
-        "waves": pulumi.Output.all(**{name: vms.apply(totals) for name, vms in told.items()}),
+        "waves": _all({name: vms.apply(totals) for name, vms in told.items()}),
         "site": named.apply(lambda vms: totals(list(vms.values()))),
     }
+
+
+def _all(outputs: Mapping[str, pulumi.Output[dict[str, Any]]]) -> pulumi.Output[dict[str, dict[str, Any]]]:
+    """Return them as one; the SDK makes a list of none."""
+    return pulumi.Output.all(**outputs) if outputs else pulumi.Output.from_input({})
 
 
 def _named(specs: Sequence[VmSpec]) -> dict[str, VmSpec]:

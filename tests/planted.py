@@ -13,6 +13,9 @@ _EXPECT = "migration/expect.py"
 _HEALTH = "migration/health.py"
 _METADATA = "migration/metadata.py"
 _SCHEDULE = "migration/schedule.py"
+_LOAD = "migration/load.py"
+_TURNS = "migration/turns.py"
+_WAVES = "migration/waves.py"
 _ADMISSION = "migration/admission.py"
 
 
@@ -132,14 +135,26 @@ PLANTED: Final = (
     Planted(
         "papers stay in a VM that is home",
         _DECIDE,
-        "WritePapers(None if vm.site == spec.source else replace(papers, transit=False, healthy=False))",
-        "WritePapers(replace(papers, transit=False, healthy=False))",
+        "    if vm.site == spec.source:\n        return WritePapers(None)",
+        "    if vm.site == spec.source:\n        return WritePapers(replace(papers, transit=False))",
     ),
     Planted(
         "papers are thrown away at the target",
         _DECIDE,
-        "WritePapers(None if vm.site == spec.source else replace(papers, transit=False, healthy=False))",
-        "WritePapers(None)",
+        "return WritePapers(replace(papers, transit=False, healthy=not _awaited(spec, papers), metadata=known))",
+        "return WritePapers(None)",
+    ),
+    Planted(
+        "papers at the target forget the rules of those that left before",
+        _DECIDE,
+        "known = papers.metadata.merged(vm.metadata)",
+        "known = papers.metadata",
+    ),
+    Planted(
+        "a guest counts as well before it was looked at",
+        _DECIDE,
+        "healthy=not _awaited(spec, papers), metadata",
+        "healthy=True, metadata",
     ),
     Planted(
         "copy before the guest is well",
@@ -260,5 +275,117 @@ PLANTED: Final = (
         "migration/concerns/guest.py",
         "seen.so_far.unhealthy and spec.stage",
         "not seen.so_far.unhealthy and spec.stage",
+    ),
+    # --- what may run at once
+    Planted("a host bears more", _LOAD, "HOST_LIMIT: Final = 8", "HOST_LIMIT: Final = 12"),
+    Planted("a datastore bears more", _LOAD, "VOLUME_LIMIT: Final = 128", "VOLUME_LIMIT: Final = 160"),
+    Planted(
+        "a network bears any number",
+        _LOAD,
+        "self.link(key) + units <= links.get(key, LINK_LIMIT)",
+        "0 <= links.get(key, LINK_LIMIT)",
+    ),
+    Planted(
+        "one too many fits",
+        _LOAD,
+        "all(self.host(key) + units <= HOST_LIMIT for",
+        "all(self.host(key) < HOST_LIMIT for",
+    ),
+    Planted(
+        "a running copy's room is given away",
+        _SCHEDULE,
+        "volume.id: volume.free - load.reserved(volume.id) - action.reserve",
+        "volume.id: volume.free - action.reserve",
+    ),
+    Planted("the reserve is used up", _SCHEDULE, "- action.reserve * volume.capacity", "- 0 * volume.capacity"),
+    Planted(
+        "the swap file is forgotten",
+        _SCHEDULE,
+        "return action.size + (vm.memory if vm.power is Power.ON else 0.0)",
+        "return action.size",
+    ),
+    Planted(
+        "a crossing costs only where it leaves",
+        _SCHEDULE,
+        "hosts=dict.fromkeys(ends, on_host),",
+        "hosts={ends[0]: on_host},",
+    ),
+    Planted(
+        "a live crossing to a host without vMotion",
+        _SCHEDULE,
+        "if host.vmotion and (not vm.evc or vm.evc in host.evc)",
+        "if not vm.evc or vm.evc in host.evc",
+    ),
+    Planted(
+        "HA's reserve counts as free",
+        _SCHEDULE,
+        "free = host.free_memory - kept - load.memory(key)",
+        "free = host.free_memory - load.memory(key)",
+    ),
+    Planted(
+        "any host will do although one is named",
+        _SCHEDULE,
+        "action.volumes, action.networks)]\n    if action.only:",
+        "action.volumes, action.networks)]\n    if not action.host:",
+    ),
+    Planted(
+        "the shortest copy first",
+        _TURNS,
+        "self.wave, -self.seconds, self.ticket)",
+        "self.wave, self.seconds, self.ticket)",
+    ),
+    Planted(
+        "a later wave first",
+        _TURNS,
+        "return (self.passed < PASSES, self.wave,",
+        "return (self.passed < PASSES, -self.wave,",
+    ),
+    Planted(
+        "a waiting copy starves",
+        _TURNS,
+        "return replace(self, passed=self.passed + 1, aside=way.placed)",
+        "return self",
+    ),
+    Planted(
+        "what ended is not given back",
+        _TURNS,
+        "        return replace(self, load=self.load.remove(cost))",
+        "        return self",
+    ),
+    # --- waves
+    Planted(
+        "begin before the window opens",
+        _WAVES,
+        "    if now >= window.start:\n        return None",
+        "    if now >= window.start - 3600:\n        return None",
+    ),
+    Planted(
+        "begin after the window has closed", _WAVES, "    if now >= window.end:", "    if now >= window.end + 3600:"
+    ),
+    Planted(
+        "start what cannot end inside",
+        _WAVES,
+        "    if seconds > window.end - max(now, window.start):",
+        "    if seconds > window.end - window.start:",
+    ),
+    Planted("a pause is not heard", _WAVES, "    if wave.paused:", "    if wave.paused and wave.window:"),
+    Planted(
+        "a wave does not wait for the one before",
+        _WAVES,
+        "moment.incomplete.intersection(wave.after)",
+        "moment.incomplete.intersection(())",
+    ),
+    Planted(
+        "hold a guest that is down",
+        _WAVES,
+        "    if vm is None or _down(vm):\n        return False",
+        "    if vm is None:\n        return False",
+    ),
+    Planted("any number may fail", _WAVES, "failures >= wave.max_failures:", "failures > wave.max_failures + 99:"),
+    Planted(
+        "being held counts as a failure",
+        _WAVES,
+        "    if isinstance(error, Held | Paused | OutOfTime):",
+        "    if isinstance(error, Paused | OutOfTime):",
     ),
 )

@@ -133,3 +133,8 @@ def test_a_vm_that_failed_is_counted_and_hides_nothing_of_the_others(engine: Rec
     assert (told["waves"]["pilot"]["settled"], told["waves"]["pilot"]["failed"]) == (1, 1)
     assert told["vms"]["db01"]["stage"].startswith("not reached")
     assert told["site"]["vms"] == 3
+
+
+def test_a_site_whose_waves_are_not_written_yet_has_totals_too(engine: Recorder) -> None:
+    told = exported(engine, {**GOOD, "waves": []})
+    assert (told["vms"], told["waves"], told["site"]["vms"]) == ({}, {}, 0)
