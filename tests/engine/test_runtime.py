@@ -130,7 +130,7 @@ def alive(process: int) -> bool:
 
 def test_all_work_at_once_and_progress_is_at_the_resource(project: Project) -> None:
     output = project.up()
-    assert any("test:Slow vm7" in line and "copying 50 %" in line for line in output.splitlines()), output
+    assert any("test:Slow vm7" in line and "50 % copying" in line for line in output.splitlines()), output
     copying = [line for line in output.splitlines() if "vm7 creating" in line and "copying" in line]
     assert len(copying) <= 12, "a log gets no more than each 10 %"
     done = [resource["outputs"] for resource in project.resources().values()]

@@ -27,7 +27,7 @@ from migration.actions import (
     WritePapers,
 )
 from migration.decide import decide, departing, stage_of
-from migration.metadata import Metadata, Tag
+from migration.metadata import Metadata, Rule, Tag
 from migration.model import HOME, TEMPLATE_MARK, Disk, File, InFlight, Nic, Power, Question, Tools, Vm
 from migration.observation import Observation, SoFar
 from migration.wanted import Health, Hook, Identity, Stage, VmSpec
@@ -185,6 +185,14 @@ class TestArriving:
         assert next_step(spec, see(vm)) == WritePapers(replace(PAPERS, transit=False, healthy=True))
         hooked = replace(spec, after=Hook(("true",)))
         assert next_step(hooked, see(vm)) == WritePapers(replace(PAPERS, transit=False, healthy=False))
+
+    def test_papers_take_up_the_rules_that_are_whole_again_where_all_have_arrived(self) -> None:
+        rule = Rule("apart", "antiAffinity", (("5000-app01", "app01"), ("5000-db01", "db01")))
+        spec = replace(SPEC, stage=Stage.REHOSTED)
+        step = next_step(spec, see(settled(papers=PAPERS, metadata=Metadata(rules=frozenset({rule})))))
+        assert isinstance(step, WritePapers)
+        assert step.papers
+        assert step.papers.metadata.rules == {rule}
 
     def test_a_hook_that_is_wanted_later_is_not_for_those_that_have_settled(self) -> None:
         spec = replace(SPEC, stage=Stage.REHOSTED, after=Hook(("true",)), health=Health(ports=(22,)))

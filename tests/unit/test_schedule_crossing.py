@@ -143,3 +143,14 @@ class TestMemory:
         answer = admit("a", REGISTER, None, seen, Load(), memory=16)
         assert isinstance(answer, Admitted)
         assert answer.placed.host == "two"
+
+
+def test_a_running_vm_goes_only_to_a_host_that_can_take_it_live() -> None:
+    seen = with_target(
+        a_host("esx70-1", vmotion=False, evc=frozenset({"intel-haswell"})),
+        a_host("esx70-2", vmotion=True, evc=frozenset({"intel-ivybridge"})),
+        a_host("esx70-3", vmotion=True, evc=frozenset({"intel-haswell"}), vms=9),
+    )
+    vm = a_vm(evc="intel-haswell")
+    assert admitted(STAY, vm, seen).placed.host == "esx70-3"
+    assert admitted(replace(STAY, live=False), replace(vm, power=Power.OFF), seen).placed.host == "esx70-1"
