@@ -31,16 +31,22 @@ from migration.actions import (
 from migration.admission import Admission, NotYet
 from migration.decide import decide, stage_of
 from migration.errors import Blocked, OutOfTime, Paused, Transient, Unexpected
+from migration.method import choose
 from migration.model import Power, Vm
 from migration.observation import Observation, SoFar
 from migration.outside import NOWHERE, Outside
 from migration.phrase import phrase
 from migration.report import Report
+from migration.rule import guest_down
 from migration.sites import Sites
-from migration.wanted import Stage, VmSpec
+from migration.wanted import Method, Stage, VmSpec
 
 ATTEMPTS = 5
 """Tries after a Transient error before it is given up; what counts is the number since the last step that ended well."""
+ATTEMPTS_DOWN = 45
+"""The same while a guest is down for the move: twenty minutes, in which a vCenter can restart."""
+LONGEST_PAUSE = 30
+"""Seconds between two tries, at most."""
 SETTLE = 20.0
 """Seconds in which the sites must show the effect of a step that ended well."""
 REPEATS = 3
@@ -89,10 +95,12 @@ def converge(
             outcome = run.step()
         except Transient as error:
             attempts += 1
-            if attempts >= ATTEMPTS:
+            limit = ATTEMPTS_DOWN if run.down else ATTEMPTS
+            if attempts >= limit:
                 raise
-            say(f"will look again in {2**attempts} s ({attempts} of {ATTEMPTS - 1}): {error}", None)
-            stop.wait(2**attempts)
+            pause = min(2**attempts, LONGEST_PAUSE)
+            say(f"will look again in {pause} s ({attempts} of {limit - 1}): {error}", None)
+            stop.wait(pause)
             run.forget_last()
             continue
         if run.progressed:
@@ -124,6 +132,8 @@ class _Run:
         self.queued = ""
         self.where = "before its first step; nothing was begun"
         self.down_since: float | None = None
+        self.down = False
+        self.waited: tuple[str, int | None, float] = ("", None, 0.0)
 
     def forget_last(self) -> None:
         """After an error nothing is known of the last action: it may be decided again."""
@@ -134,7 +144,8 @@ class _Run:
         self.progressed = False
         seen, version = self._observe()
         self._note_power(seen)
-        self.where = _where(seen)
+        self.where, self.down = _where(seen), guest_down(seen)
+        self._settle_method(seen)
         match decide(self.spec, seen):
             case Done():
                 vm = seen.vm
@@ -151,6 +162,12 @@ class _Run:
                 self._act(action, seen)
         return None
 
+    def _settle_method(self, seen: Observation) -> None:
+        """Stay with the method that `auto` chooses at first: nobody goes down whom this run meant to move live."""
+        vm = seen.vm
+        if self.spec.method is Method.AUTO and vm and vm.site != self.spec.home:
+            self.spec = replace(self.spec, method=choose(self.spec, seen, vm).method)
+
     def _observe(self) -> tuple[Observation, int]:
         seen, version = self.sites.observe(self.spec.identity)
         return replace(seen, so_far=self.so_far), version
@@ -159,8 +176,12 @@ class _Run:
         vm = seen.vm
         if vm:
             self.admission.beside(self.spec, vm)
-        self.say(f"waiting: {reason}", vm.in_flight.progress if vm and vm.in_flight else None)
-        if not self.sites.wait(version, PATIENCE):
+        progress = vm.in_flight.progress if vm and vm.in_flight else None
+        self.say(f"waiting: {reason}", progress)
+        if self.waited[:2] != (reason, progress):
+            self.waited = (reason, progress, self.clock())
+        left = PATIENCE - (self.clock() - self.waited[2])
+        if left <= 0 or not self.sites.wait(version, left):
             raise OutOfTime(
                 f"{self.spec.identity.name}: {reason}, and nothing has changed for {PATIENCE / 3600:g} h; run again later"
             )

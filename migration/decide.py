@@ -36,7 +36,8 @@ from migration.actions import (
 )
 from migration.concerns import blocking
 from migration.concerns.guest import moved_choice
-from migration.live import files_stay, networks_there
+from migration.live import added_cards, files_stay, networks_there
+from migration.metadata import NO_METADATA
 from migration.method import crosses
 from migration.model import HOME, TEMPLATE_MARK, Adrift, Concern, Disk, Papers, Power, Severity, Tools, Vm
 from migration.observation import Observation
@@ -87,7 +88,8 @@ def _recover(spec: VmSpec, seen: Observation, found: Adrift) -> Action:
         folder=papers.folder,
         pool=papers.pool,
         host=papers.host if at_source else spec.host,
-        only=bool(spec.host) and not at_source,
+        # A guest that is down does not wait for the one host that it was meant for.
+        only=bool(spec.host) and not at_source and papers.power is not Power.ON,
         pools=papers.pools,
         volumes=found.volumes,
         networks=_networks(papers.nics if at_source else _mapped(spec, papers)),
@@ -109,16 +111,17 @@ def _leave(spec: VmSpec, seen: Observation, vm: Vm) -> Action | Stop | None:
     """Take the VM off a site: files to where the other side sees them, papers, across; or shut down, unregister."""
     crossing = crosses(spec, seen, vm)
     papers = departing(spec, vm)
-    if spec.before and not seen.so_far.prepared and not (vm.papers and vm.papers.transit):
-        return RunHook("before", spec.before)
     if vm.site == spec.target and not crossing and (action := _back_to_old_volumes(spec, seen, vm)):
         return action
+    if spec.before and not seen.so_far.prepared and not (vm.papers and vm.papers.transit):
+        return RunHook("before", spec.before)
     if vm.template:
         return _unmake_template(vm)
     if vm.papers != papers:
         return WritePapers(papers)
     if crossing:
-        return _cross(spec, seen, vm, papers)
+        # No guest is down while its files are copied: one that went down meanwhile comes up where it is.
+        return PowerOn() if papers.power is Power.ON and vm.power is Power.OFF else _cross(spec, seen, vm, papers)
     if vm.power is Power.OFF:
         return Unregister(vm.site)
     if vm.tools is Tools.NOT_INSTALLED:
@@ -132,7 +135,7 @@ def _cross(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Cross:
     """Move it to the other vCenter in one step, with its files where they have to move."""
     back = spec.home == spec.source
     stay = files_stay(spec, seen, vm)
-    to = {} if stay or not back else _places(vm, papers)
+    to = {} if stay or not back else papers.places(vm.disks)
     candidates = () if stay or back else tuple(sorted(seen.volume_ids(spec.target, spec.new_volumes)))
     return Cross(
         site=spec.home,
@@ -170,6 +173,7 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
             if on_its_way
             else replace(
                 before,
+                nics={**before.nics, **added_cards(spec, vm)},
                 attributes={**before.attributes, **_own(vm)},
                 metadata=before.metadata.merged(vm.metadata),
                 healthy=False,
@@ -178,7 +182,8 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
         return replace(present, leaving=vm.site, transit=True, power=power, template=template)
     if vm.unrestored:
         return replace(vm.unrestored, power=power, template=template)
-    guest = on_its_way or vm  # while a guest shuts down it loses one thing after the other
+    # While a guest shuts down it loses one thing after the other.
+    guest = on_its_way if on_its_way and not (vm.tools is Tools.RUNNING and vm.addresses) else vm
     return Papers(
         leaving=vm.site,
         transit=True,
@@ -195,7 +200,7 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
         attributes={**(before.attributes if before else {}), **_own(vm)},
         metadata=before.metadata.merged(vm.metadata) if before else vm.metadata,
         pools=vm.pools,
-        tools=on_its_way.tools if on_its_way else vm.tools is Tools.RUNNING,
+        tools=vm.tools is Tools.RUNNING or bool(on_its_way and on_its_way.tools),
         addresses=guest.addresses,
     )
 
@@ -219,18 +224,31 @@ def _restore(spec: VmSpec, seen: Observation, vm: Vm, papers: Papers) -> Action 
     """Give an arrived VM its networks, power state and metadata; the last step says that it has arrived."""
     if vm.template:
         return None  # it became one after it had arrived; the papers are of no more use
+    # What the vCenter shows of a VM that never left it is newer than its papers; of one that a person has registered here
+    # again it shows nothing.
+    never_left = papers.leaving == vm.site == spec.source
     wanted = _mapped(spec, papers) if vm.site == spec.target else papers.nics
-    networks = {nic.key: network for nic in vm.nics if (network := wanted.get(str(nic.key))) and network != nic.network}
+    view = seen.sites.get(vm.site)
+    fine = view.networks if view and never_left else frozenset[str]()
+    networks = {
+        nic.key: network
+        for nic in vm.nics
+        if (network := wanted.get(str(nic.key))) and network != nic.network and nic.network not in fine
+    }
     if networks:
         return Reconnect(networks)
     if papers.power is Power.ON and vm.power is not Power.ON:
         return PowerOn()
-    attributes = {name: value for name, value in papers.attributes.items() if vm.attributes.get(name) != value}
+    attributes = {
+        name: value
+        for name, value in papers.attributes.items()
+        if vm.attributes.get(name) != value and not (never_left and name in vm.attributes)
+    }
     if papers.template and TEMPLATE_MARK not in vm.attributes:
         attributes[TEMPLATE_MARK] = "yes"
     if attributes:
         return SetAttributes(attributes)
-    lacking = papers.metadata.lacking(vm.metadata)
+    lacking = NO_METADATA if never_left and vm.metadata else papers.metadata.lacking(vm.metadata)
     if lacking and not seen.so_far.restored:  # once a run: what this vCenter refuses stays a difference that is told
         return RestoreMetadata(lacking)
     if vm.site == spec.source and spec.after and not seen.so_far.received:
@@ -303,7 +321,9 @@ def _back_to_old_volumes(spec: VmSpec, seen: Observation, vm: Vm) -> Action | St
     if vm.template:
         return _unmake_template(vm)
     assert vm.papers is not None  # noqa: S101 - the concern rollback.no-papers has stopped this case
-    to = _places(vm, vm.papers)
+    to = vm.papers.places(vm.disks)
+    if to == {HOME: vm.vmx.volume, **{str(disk.key): disk.file.volume for disk in vm.disks}}:
+        return None  # they are where they came from, whatever the stack calls old by now
     unseen = sorted(set(to.values()) - {volume.id for volume in seen.sites[vm.site].volumes})
     if unseen:
         source = seen.sites[spec.source]
@@ -320,12 +340,6 @@ def _back_to_old_volumes(spec: VmSpec, seen: Observation, vm: Vm) -> Action | St
 
 def _moves(disk: Disk, to: Mapping[str, str]) -> bool:
     return to.get(str(disk.key), disk.file.volume) != disk.file.volume
-
-
-def _places(vm: Vm, papers: Papers) -> dict[str, str]:
-    """Return the volume at the source that each file of the VM belongs on."""
-    keys = (HOME, *(str(disk.key) for disk in vm.disks))
-    return {key: papers.disks.get(key, papers.disks[HOME]) for key in keys}
 
 
 def _unmake_template(vm: Vm) -> Action:

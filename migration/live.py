@@ -43,7 +43,22 @@ def networks_there(spec: VmSpec, vm: Vm) -> dict[int, str]:
     if vm.site == spec.source:
         present = papers.nics if papers else {str(nic.key): nic.network for nic in vm.nics}
         return {int(key): spec.networks[name] for key, name in present.items() if name in spec.networks}
-    return {int(key): name for key, name in (papers.nics if papers else {}).items() if name}
+    back = {**(papers.nics if papers else {}), **added_cards(spec, vm)}
+    return {int(key): name for key, name in back.items() if name}
+
+
+def added_cards(spec: VmSpec, vm: Vm) -> dict[str, str]:
+    """Return, by device key, the source's network for each card that was added, or first connected, at the target.
+
+    That is the one network that the map leads from to where the card is; a card without such a one is left out.
+    """
+    known = vm.papers.nics if vm.papers else {}
+    found = {}
+    for nic in vm.nics:
+        origins = [old for old, new in spec.networks.items() if new == nic.network]
+        if vm.site == spec.target and not known.get(str(nic.key)) and len(origins) == 1:
+            found[str(nic.key)] = origins[0]
+    return found
 
 
 def able(spec: VmSpec, there: SiteView) -> list[Host]:
@@ -71,6 +86,11 @@ def version(spec: VmSpec, seen: Observation) -> Iterator[Found]:
                     f"no build of vCenter {_short(view.version)} supports it, 6.5 is the oldest that does: "
                     f"{view.vcenter} is {view.version}"
                 )
+        takers = [host for host in able(spec, there) if host.version]
+        if takers and all(number(host.version)[:2] < OLDEST for host in takers):
+            yield Found(
+                f"the hosts of {there.vcenter} run ESXi {takers[0].version}, and 6.5 is the oldest that takes part"
+            )
         old = next((host for host in here.hosts if host.name == vm.host), None)
         if old and old.version and number(old.version)[:2] < OLDEST and number(here.version)[:2] >= OLDEST:
             yield Found(f"its host {old.name} runs ESXi {old.version}, and 6.5 is the oldest that takes part")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from migration import live
-from migration.model import Concern, Vm
+from migration.model import Concern, Power, Vm
 from migration.observation import Observation
 from migration.wanted import Method, VmSpec
 
@@ -35,10 +35,10 @@ class Choice:
 def choose(spec: VmSpec, seen: Observation, vm: Vm) -> Choice:
     """Return how the VM, which is not at the site where it is wanted, will get there.
 
-    `auto` is live wherever every rule holds. A VM on its way by reattaching (unregistered meanwhile, or registered and not yet
-    restored) is not asked again: it goes on as it can from where it is.
+    `auto` is live wherever every rule holds. Whatever the method, a guest that is down on its way is brought up by the shortest
+    way, which never is a copy of its files: it is reattached where both sides show them.
     """
-    if spec.method is Method.REATTACH:
+    if spec.method is Method.REATTACH or _down(spec, seen, vm):
         return Choice(Method.REATTACH)
     refusals = tuple(concern for rule in live.RULES for concern in rule(spec, seen) if vm.site != spec.home)
     if old := tuple(concern for concern in refusals if concern.id == live.version.id):
@@ -57,3 +57,12 @@ def crosses(spec: VmSpec, seen: Observation, vm: Vm) -> bool:
 def reattaches(spec: VmSpec, seen: Observation, vm: Vm) -> bool:
     """Say whether the VM has to change its site, and is shut down, unregistered and registered for it."""
     return vm.site != spec.home and not crosses(spec, seen, vm)
+
+
+def _down(spec: VmSpec, seen: Observation, vm: Vm) -> bool:
+    """Say whether its guest is down on its way, and may be reattached: both sides show its files."""
+    papers = vm.papers
+    if papers is None or not papers.transit or papers.power is not Power.ON or vm.power is not Power.OFF:
+        return False
+    there = seen.sites.get(spec.home)
+    return there is not None and vm.volumes <= {volume.id for volume in there.volumes}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
@@ -161,6 +161,10 @@ class Papers:
         """Return the one-line JSON that is stored."""
         plain = {**asdict(self), "metadata": self.metadata.plain(), "pools": pools_plain(self.pools)}
         return json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+    def places(self, disks: Iterable[Disk]) -> dict[str, str]:
+        """Return the volume at the source that each file belongs on; a disk that was added since goes beside the .vmx."""
+        return {key: self.disks.get(key, self.disks[HOME]) for key in (HOME, *(str(disk.key) for disk in disks))}
 
     @classmethod
     def loads(cls, text: str) -> Papers | None:

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from migration import live
 from migration.actions import Action, Cross, Placed, Register, Relocate
 from migration.load import HOST_LIMIT, VOLUME_LIMIT, Cost, Load
-from migration.model import Concern, Power, Severity, Vm
+from migration.model import HOME, Concern, Power, Severity, Vm
 from migration.observation import Host, Observation, SiteView
 
 STORAGE_VMOTION: Final = (4, 16)
@@ -151,9 +152,12 @@ def _ways_to_relocate(
     name: str, action: Relocate, vm: Vm, seen: Observation, load: Load
 ) -> Iterator[Admitted] | Nowhere:
     """Order datastores by the space left once the running copies have ended."""
-    if action.to:
-        return iter((Admitted(Placed(), _copy_cost(vm, action, frozenset(action.to.values()), {})),))
     view = seen.sites[vm.site]
+    if action.to:
+        needs = _arriving(action, vm)
+        if (short := _short(name, view, needs, load)) is not None:
+            return short
+        return iter((Admitted(Placed(), _copy_cost(vm, action, frozenset(action.to.values()), needs)),))
     mounted = next((host.volumes for host in view.hosts if host.name == vm.host), frozenset[str]())
     room = {key: free for key, free in _room(view, action, load).items() if key in mounted}
     if not room:
@@ -183,12 +187,15 @@ def _ways_across(name: str, action: Cross, vm: Vm, seen: Observation, load: Load
     needed = vm.volumes if stay else frozenset(action.to.values())
     networks = frozenset(action.nics.values())
     able = [host for host in view.hosts if can_run(host, action.cluster, needed, networks)]
+    able = [host for host in able if not host.version or live.number(host.version)[:2] >= live.OLDEST]
     if action.live:
         able = [host for host in able if host.vmotion and (not vm.evc or vm.evc in host.evc)]
     if action.only:
         able = [host for host in able if host.name == action.host]
     if not able:
         return Nowhere(no_host(name, view, needed, networks))
+    if action.to and (short := _short(name, view, _arriving(action, vm), load)) is not None:
+        return short
     size = _size(action, vm)
     room = _room(view, action, load)
     reachable = {key: free for key, free in room.items() if any(key in host.volumes for host in able)}
@@ -204,6 +211,42 @@ def _ways_across(name: str, action: Cross, vm: Vm, seen: Observation, load: Load
         for host in hosts
         for key in volumes
         if not key or key in host.volumes
+    )
+
+
+def _arriving(action: Relocate | Cross, vm: Vm) -> dict[str, float]:
+    """Return the GiB that come to each volume of a move to named ones; the swap file of a running VM goes beside its .vmx."""
+    needs: dict[str, float] = {}
+    for disk in vm.disks:
+        volume = action.to.get(str(disk.key), disk.file.volume)
+        if volume != disk.file.volume:
+            needs[volume] = needs.get(volume, 0.0) + disk.written
+    home = action.to.get(HOME, vm.vmx.volume)
+    if home != vm.vmx.volume and vm.power is Power.ON:
+        needs[home] = needs.get(home, 0.0) + vm.memory
+    return needs
+
+
+def _short(name: str, view: SiteView, needs: Mapping[str, float], load: Load) -> Iterator[Admitted] | Nowhere | None:
+    """Say that a named volume lacks the room, for now or for good; None: all have it. The old array keeps no reserve for us."""
+    free = {volume.id: volume.free for volume in view.volumes}
+    for key, size in needs.items():
+        if key in free and free[key] - load.reserved(key) < size:
+            return (
+                iter(())
+                if load.reserved(key)
+                else Nowhere(_no_room(name, view.volume_name(key) or key, size, free[key]))
+            )
+    return None
+
+
+def _no_room(name: str, volume: str, size: float, free: float) -> Concern:
+    return Concern(
+        "rollback.no-room",
+        Severity.BLOCKS,
+        name,
+        f"its files need {size:.1f} GiB on {volume}, where they came from, and it has {free:.1f} GiB free",
+        "make room there, then run again",
     )
 
 
@@ -243,7 +286,7 @@ def _cross_cost(vm: Vm, action: Cross, host: Host, volume: str, size: float) -> 
         hosts=dict.fromkeys(ends, on_host),
         volumes=dict.fromkeys(touched, on_volume),
         links=dict.fromkeys(ends, 1) if action.live else {},
-        reserved={volume: size} if volume else {},
+        reserved={volume: size} if volume else _arriving(action, vm),
         memory={ends[1]: vm.memory} if action.live else {},
         registrations={ends[1]: 1},
     )

@@ -67,8 +67,9 @@ def held(spec: VmSpec, action: Action, seen: Observation, moment: Moment) -> Clo
     wave, name = spec.wave, spec.identity.name
     if wave.paused:
         return Closed(f"{name}: wave {wave.name} is paused; take its `paused` away, then run again")
-    # The way back must not depend on waves that could not go forward.
-    if spec.stage is not Stage.SOURCE and (before := sorted(moment.incomplete.intersection(wave.after))):
+    if spec.stage is Stage.SOURCE:  # the way back depends on no window, nor on what could not go forward
+        return None
+    if before := sorted(moment.incomplete.intersection(wave.after)):
         return Closed(
             f"{name}: wave {wave.name} comes after {', '.join(before)}, which is not complete in this run; "
             "see what held or stopped its VMs, then run again"
@@ -110,8 +111,10 @@ def begins(spec: VmSpec, action: Action, seen: Observation) -> bool:
     leaves = vm.site != spec.home
     prepared = seen.so_far.prepared  # the hook has made it ready to go
     match action:
-        case Relocate() | Cross() | RunHook("before"):
+        case Relocate() | RunHook("before"):
             return True
+        case Cross():
+            return not prepared
         case MakeVm():
             return vm.template
         case SetAttributes(attributes):

@@ -23,7 +23,10 @@ KINDS: Final[tuple[Copying, ...]] = (RELOCATE, BACK, STAY, ALONG)
 
 def two_sites(links: int = 4, room: float = 10_000) -> dict[str, SiteView]:
     """Three hosts at either site; all see the old volumes a and b, the target's see n1 and n2 too."""
-    old, new = [Volume(key, key, 0, 1000) for key in "ab"], [Volume(key, key, room, room) for key in ("n1", "n2")]
+    old, new = (
+        [Volume(key, key, 100_000, 100_000) for key in "ab"],
+        [Volume(key, key, room, room) for key in ("n1", "n2")],
+    )
     net, mounted = frozenset({"net"}), frozenset({"a", "b", "n1", "n2"})
     source = [Host(f"s{n}", "c", networks=net, volumes=frozenset({"a", "b"})) for n in range(3)]
     target = [Host(f"t{n}", "c", networks=net, volumes=mounted, links=links, free_memory=99) for n in range(3)]

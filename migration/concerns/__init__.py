@@ -49,6 +49,7 @@ EITHER_WAY: Final[tuple[Rule, ...]] = (
     machine.snapshots,
     machine.snapshot_chain,
     network.unmapped,
+    network.no_way_back,
     network.missing_at_target,
     network.none,
     network.to_standard,

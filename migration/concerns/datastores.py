@@ -21,7 +21,7 @@ def _mounted_along(spec: VmSpec, seen: Observation) -> Iterator[tuple[Move, Volu
     for move in leaving(spec, seen):
         volumes = move.vm.volumes
         if move.there.name == spec.source:
-            volumes = frozenset(move.vm.papers.disks.values()) if move.vm.papers else frozenset()
+            volumes = frozenset(move.vm.papers.places(move.vm.disks).values()) if move.vm.papers else frozenset()
         source = move.here if move.here.name == spec.source else move.there
         if move.mounts:
             yield from ((move, volume) for volume in source.volumes if volume.id in volumes)

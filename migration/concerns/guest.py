@@ -117,7 +117,7 @@ def shutdown_overdue(spec: VmSpec, seen: Observation) -> Iterator[Found]:
             up = move.vm.tools is Tools.RUNNING
             yield Found(
                 f"the guest still runs after {spec.shutdown_timeout:g} s"
-                + (" of being asked to shut down" if up else ": its VMware Tools never came up")
+                + (" of being asked to shut down, and may still go down" if up else ": its VMware Tools never came up")
             )
 
 

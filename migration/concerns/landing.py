@@ -45,7 +45,7 @@ def _needs(spec: VmSpec, move: Move) -> tuple[str, frozenset[str], frozenset[str
         return spec.cluster, move.vm.volumes & along if move.mounts else frozenset(), networks
     if move.vm.papers is None:
         return None  # the concern rollback.no-papers
-    return move.vm.papers.cluster, frozenset(move.vm.papers.disks.values()), networks
+    return move.vm.papers.cluster, frozenset(move.vm.papers.places(move.vm.disks).values()), networks
 
 
 def _only(spec: VmSpec, move: Move) -> str:

@@ -46,6 +46,25 @@ def unmapped(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 
 
 @rule(
+    "network.no-way-back",
+    Severity.BLOCKS,
+    "A card that was added at the target is on a network that esxodus:networkMap leads to from none, or from several.",
+    remedy="disconnect the card for the way back, or map one network of the source to it",
+    source="ours",
+    halts=False,
+)
+def no_way_back(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a card that would have no network at the source."""
+    for move in leaving(spec, seen):
+        if move.vm.site != spec.target or move.vm.papers is None:
+            continue
+        back = move.networks
+        for nic in move.vm.nics:
+            if nic.network in move.here.networks and nic.key not in back:
+                yield Found(f"{nic.label} is on {nic.network!r}, which came from no network of {move.there.vcenter}")
+
+
+@rule(
     "network.missing-at-target",
     Severity.BLOCKS,
     "A network is mapped to one that is neither declared nor there.",

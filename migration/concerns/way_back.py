@@ -63,7 +63,7 @@ def vmfs6(spec: VmSpec, seen: Observation) -> Iterator[Found]:
         old = any(host.version and number(host.version)[:2] < OLDEST for host in move.there.hosts)
         if not (old or (move.there.version and number(move.there.version)[:2] < OLDEST)):
             continue
-        places = frozenset(move.vm.papers.disks.values()) if move.vm.papers else frozenset()
+        places = frozenset(move.vm.papers.places(move.vm.disks).values()) if move.vm.papers else frozenset()
         volumes = {one.id: one for one in (*move.here.volumes, *move.there.volumes) if one.version.startswith("6.")}
         for volume in sorted(places & volumes.keys()):
             yield Found(

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from migration.actions import Action, PowerOff, PowerOn, Register, Relocate, SetAttributes, Unregister
+from migration.actions import Action, PowerOff, PowerOn, Register, Relocate, SetAttributes, ShutDown, Unregister
 from migration.admission import Admission
-from migration.converge import ATTEMPTS, REPEATS, Outcome, converge
+from migration.converge import ATTEMPTS, ATTEMPTS_DOWN, REPEATS, Outcome, converge
 from migration.errors import Blocked, Busy, OutOfTime, Paused, Unexpected
 from migration.load import Load
 from migration.model import InFlight, Power, Tools
@@ -91,20 +91,23 @@ def test_a_vm_that_was_off_has_no_downtime() -> None:
     assert outcome.downtime is None
 
 
-def test_what_passes_is_tried_again_a_bounded_number_of_times() -> None:
+@pytest.mark.parametrize(("refused", "attempts"), [(ShutDown, ATTEMPTS), (Unregister, ATTEMPTS_DOWN)])
+def test_what_passes_is_tried_again_a_bounded_number_of_times_longer_for_a_guest_that_is_down(
+    refused: type[Action], attempts: int
+) -> None:
     sites = FakeSites([a_vm()])
     tries = 0
 
     def busy(action: Action) -> None:
         nonlocal tries
-        if isinstance(action, Unregister):
+        if isinstance(action, refused):
             tries += 1
             raise Busy("another task is in progress")
 
     sites.before = busy
     with pytest.raises(Busy):
         run(sites)
-    assert tries == ATTEMPTS
+    assert tries == attempts
     sites.before = lambda action: None
     assert run(sites)[0].stage is Stage.MIGRATED
 
@@ -193,3 +196,33 @@ def test_a_killed_process_gives_back_what_it_was_admitted_for() -> None:
     with pytest.raises(Killed):
         converge(SPEC, sites, admission, lambda text, percent: None, threading.Event())
     assert admission._turns.load == Load()
+
+
+def test_who_was_to_go_live_does_not_go_down_when_that_is_refused_meanwhile() -> None:
+    sites = FakeSites([a_vm()], versions=("6.7.0", "7.0.3"))
+
+    def another_takes_its_mac(action: Action) -> None:
+        del action
+        sites.versions = ("6.0.0", "7.0.3")  # whatever rule it is that no longer holds
+
+    sites.after = another_takes_its_mac
+    with pytest.raises(Blocked) as stopped:
+        run(sites)
+    assert [concern.id for concern in stopped.value.concerns] == ["live.version"]
+    assert sites.vms[0].power is Power.ON
+    assert not any(isinstance(action, ShutDown | PowerOff) for action in sites.writes)
+
+
+def test_a_hung_task_is_not_waited_for_for_ever_though_other_things_happen() -> None:
+    clock = Clock()
+    sites = FakeSites([a_vm(in_flight=InFlight("task-9", "Create snapshot", 10))])
+
+    def wait(version: int, timeout: float) -> bool:
+        del version, timeout
+        clock.now += 3600.0
+        return True
+
+    sites.wait = wait  # type: ignore[method-assign]
+    with pytest.raises(OutOfTime):
+        run(sites, clock=clock)
+    assert clock.now <= 7 * 3600

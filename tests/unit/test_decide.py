@@ -18,6 +18,7 @@ from migration.actions import (
     Reconnect,
     Register,
     Relocate,
+    RestoreMetadata,
     RunHook,
     SetAttributes,
     ShutDown,
@@ -234,6 +235,44 @@ class TestStorage:
         )
         assert next_step(SPEC, see(vm)) == MakeTemplate()
         assert next_step(SPEC, see(replace(vm, template=True))) == SetAttributes({TEMPLATE_MARK: ""})
+
+
+class TestNeverLeft:
+    """Its papers were written, and then it did not go: what its vCenter shows by now is newer."""
+
+    def test_nothing_is_played_back_but_its_power(self) -> None:
+        papers = departing(SPEC, a_vm(metadata=Metadata(frozenset({Tag("backup", "gold")}))))
+        moved = (Nic(4000, "Network adapter 1", "00:50:56:00:00:01", "DMZ"),)
+        later = Metadata(frozenset({Tag("backup", "silver")}))
+        vm = a_vm(papers=papers, nics=moved, attributes={"owner": "tanaka"}, metadata=later)
+        assert next_step(BACK, see(vm)) == WritePapers(None)
+        assert next_step(BACK, see(replace(vm, power=Power.OFF))) == PowerOn()
+
+    def test_registered_here_again_by_hand_it_gets_everything(self) -> None:
+        metadata = Metadata(frozenset({Tag("backup", "gold")}))
+        vm = a_vm(papers=departing(SPEC, a_vm(metadata=metadata)), attributes={})
+        assert next_step(BACK, see(vm)) == SetAttributes({"owner": "sato"})
+        assert next_step(BACK, see(replace(vm, attributes={"owner": "sato"}))) == RestoreMetadata(metadata)
+
+
+class TestTheWayBack:
+    def test_a_card_that_was_added_goes_where_the_map_leads_from(self) -> None:
+        added = (*settled().nics, Nic(4001, "Network adapter 2", "00:50:56:00:00:02", "pg-dmz"))
+        step = next_step(BACK, see(settled(nics=added)))
+        assert isinstance(step, WritePapers)
+        assert step.papers
+        assert step.papers.nics == {"4000": "VM Network", "4001": "DMZ"}
+
+    def test_files_that_are_where_they_came_from_stay_whatever_is_called_old_by_now(self) -> None:
+        spec = replace(SPEC, stage=Stage.REHOSTED, old_volumes=("old-b",))
+        assert next_step(spec, see(settled(papers=replace(PAPERS, transit=False, healthy=True)))) == Done()
+
+    def test_the_hook_runs_after_the_copy_back_just_before_it_leaves(self) -> None:
+        hooked = replace(BACK, before=Hook(("drain",)))
+        on_new = (Disk(2000, "Hard disk 1", File("vmfs:n1", "app01/app01.vmdk"), 40, 12),)
+        vm = settled(vmx=File("vmfs:n1", "app01/app01.vmx"), disks=on_new)
+        assert isinstance(next_step(hooked, see(vm)), Relocate)
+        assert next_step(hooked, see(settled())) == RunHook("before", Hook(("drain",)))
 
 
 class TestBackAtTheSource:

@@ -127,10 +127,18 @@ def test_a_named_host_is_the_only_one_on_the_way_there_and_does_not_count_on_the
     assert (step.action.host, step.action.only) == ("esx60-1", False)
 
 
-def test_a_guest_that_is_down_on_its_way_crosses_cold_and_comes_up() -> None:
-    vm = replace(settled(power=Power.OFF), papers=replace(departing(SPEC, a_vm()), transit=True))
-    foreseen = plan(BACK, see(vm))
-    assert [step.split(" ")[0] for step in foreseen.steps] == ["move", "power"]
+@pytest.mark.parametrize("method", [Method.AUTO, Method.XVM])
+def test_a_guest_that_is_down_on_its_way_is_not_copied_before_it_is_up(method: Method) -> None:
+    """Either it is reattached, which is quick, or it comes up where it is and goes live."""
+    spec, back = replace(SPEC, method=method), replace(BACK, method=method)
+    arrived = replace(settled(power=Power.OFF), papers=replace(departing(SPEC, a_vm()), transit=True))
+    reattached = ["unregister", "register", "connect", "power"]
+    assert [step.split(" ")[0] for step in plan(back, see(arrived)).steps] == reattached
+    leaving = a_vm(power=Power.OFF, papers=departing(SPEC, a_vm()))
+    assert [step.split(" ")[0] for step in plan(spec, see(leaving)).steps] == [*reattached, "Storage"]
+    target = NEW["target"]
+    views = {**NEW, "target": replace(target, volumes=tuple(one for one in target.volumes if one.id != "vmfs:a"))}
+    assert [step.split(" ")[0] for step in plan(spec, see(leaving, views)).steps] == ["power", "vMotion"]
 
 
 def test_a_distributed_switch_leads_to_no_standard_one() -> None:

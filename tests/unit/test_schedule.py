@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from migration.actions import Action, PowerOn, Register, Relocate, ShutDown
 from migration.decide import departing
 from migration.load import HOST_LIMIT, VOLUME_LIMIT, Cost, Load
-from migration.model import File, Papers, Power, Vm
+from migration.model import Disk, File, Papers, Power, Vm
 from migration.observation import Host, Observation, SiteView, Volume
 from migration.schedule import Admitted, Later, Nowhere, admit
 from tests.fake_sites import NEW, FakeSites, a_vm
@@ -191,3 +191,25 @@ def test_papers_are_plain_text_and_survive_any_name() -> None:
 @given(st.text() | st.sampled_from(["{}", "[]", "null", '{"power": "poweredOn"}', '{"power":"x"}']))
 def test_papers_that_are_none_are_none(text: str) -> None:
     assert Papers.loads(text) is None
+
+
+def test_copies_back_do_not_fill_the_datastore_that_they_came_from() -> None:
+    """Each alone would fit; together they would not, and the guests that still run there would stop."""
+    back = Relocate({"home": "vmfs:a", "2000": "vmfs:a"}, (), 12)
+    view = SEEN.sites["target"]
+    volumes = tuple(replace(volume, free=30.0) if volume.id == "vmfs:a" else volume for volume in view.volumes)
+    seen = replace(SEEN, sites={**SEEN.sites, "target": replace(view, volumes=volumes)})
+    vm = settled(
+        vmx=File("vmfs:n1", "a.vmx"), disks=(Disk(2000, "Hard disk 1", File("vmfs:n1", "a.vmdk"), 40, 12),), memory=4.0
+    )
+    load = Load()
+    first = admit("app01", back, vm, seen, load)
+    assert isinstance(first, Admitted)
+    assert first.cost.reserved == {"vmfs:a": 16.0}
+    assert admit("app02", back, vm, seen, load.add(first.cost)) == Later()
+    tight = replace(volumes[0], free=10.0)
+    full = replace(SEEN, sites={**SEEN.sites, "target": replace(view, volumes=(tight, *volumes[1:]))})
+    nowhere = admit("app01", back, vm, full, load)
+    assert isinstance(nowhere, Nowhere)
+    assert nowhere.concern.id == "rollback.no-room"
+    assert "16.0 GiB on old-a" in nowhere.concern.sentence

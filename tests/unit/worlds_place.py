@@ -60,6 +60,14 @@ CASES: Cases = {
         world(a_vm(disks=disk(linked="base")), spec=replace(SPEC, stage=Stage.REHOSTED)),
     ),
     "network.unmapped": (world(a_vm(nics=(replace(CARD, network="Backup"),))), world(a_vm())),
+    "network.no-way-back": (
+        world(
+            settled(nics=(replace(CARD, network="pg-prod"), replace(CARD, key=4001, network="pg-new"))),
+            spec=BACK,
+            target={"networks": frozenset({"pg-prod", "pg-dmz", "pg-new"})},
+        ),
+        world(settled(nics=(replace(CARD, network="pg-prod"), replace(CARD, key=4001, network="pg-dmz"))), spec=BACK),
+    ),
     "network.missing-at-target": (
         world(a_vm(), spec=NEW),
         world(a_vm(), spec=replace(NEW, declared_networks=("pg-new",))),
