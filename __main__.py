@@ -17,7 +17,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 try:
     stack = Settings.load()
-    adoption = beforehand.look(stack)
+    adoption, travelling = beforehand.look(stack)
 except MigrationError as error:
     raise pulumi.RunError(str(error)) from None
 
@@ -26,7 +26,7 @@ target = TargetSite("target", stack, adoption)
 parts: list[pulumi.Resource] = [target, SourceStorage("old-array", stack, preview=preview, after=[target])]
 if stack.target.cluster.evc is not None:
     parts.append(EvcMode("evc", stack.target, preview, pulumi.ResourceOptions(depends_on=[target])))
-waves = declare_waves(stack, preview=preview, parts=parts)
+waves = declare_waves(stack, preview=preview, parts=parts, travelling=travelling)
 
 pulumi.export("adopted", target.adopted)
 for name, value in exports(waves).items():

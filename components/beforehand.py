@@ -10,6 +10,7 @@ from components.target_site import Adoption, state_of_this_stack
 from migration.errors import SettingsError
 from vsphere import site_storage
 from vsphere.existing import existing
+from vsphere.journeys import on_their_way
 from vsphere.session import close_all
 from vsphere.site import Site
 from vsphere.watch import News
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
     from components.settings import Settings
     from components.settings_site import Datastore
+    from migration.wanted import Identity
 
 
-def look(stack: Settings) -> Adoption:
-    """Verify both vCenters, log in, and return what to declare and what to adopt. Changes nothing.
+def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
+    """Verify both vCenters, log in, and return what to adopt, and which VMs are on their way. Changes nothing.
 
     Raises: Refused, Unreachable; SettingsError where a new datastore is wanted on a disk that may hold data.
     """
@@ -36,9 +38,10 @@ def look(stack: Settings) -> Adoption:
             refuse_used_disks(
                 stack, new, {**site_storage.held_back(target, hosts), **site_storage.disks_in_use(source)}
             )
+        travelling = on_their_way((source, target), [spec.identity for _, spec in stack.specs()])
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
-    return Adoption(there, state_of_this_stack())
+    return Adoption(there, state_of_this_stack()), travelling
 
 
 def refuse_used_disks(stack: Settings, new: Sequence[Datastore], used: Mapping[str, str]) -> None:

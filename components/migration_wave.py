@@ -11,10 +11,10 @@ from components.totals import brief, totals
 from migration.wanted import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from components.settings import Settings
-    from migration.wanted import VmSpec
+    from migration.wanted import Identity, VmSpec
 
 
 class MigrationWave(pulumi.ComponentResource):
@@ -31,27 +31,35 @@ class MigrationWave(pulumi.ComponentResource):
         preview: int,
         parts: Sequence[pulumi.Resource] = (),
         after: Sequence[MigrationWave] = (),
+        travelling: Collection[Identity] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the wave's VMs.
 
         `after` are the waves that must be complete before any of them is touched, `parts` what the target must have for those
-        that are wanted there: the way back must not depend on a new site that is broken.
+        that are wanted there: the way back must not depend on a new site that is broken. Who is `travelling` waits for nothing:
+        a guest that an earlier run has left down must not stay so because something else is slow, or fails.
         """
         super().__init__("esxodus:index:MigrationWave", name, None, opts)
         # A child does not inherit what its parent depends on.
         home = [vm for wave in after for vm in wave.home]
         back = pulumi.ResourceOptions(parent=self, depends_on=home)
         there = pulumi.ResourceOptions(parent=self, depends_on=[*parts, *after])
+        at_once = pulumi.ResourceOptions(parent=self)
+
+        def opts_of(spec: VmSpec) -> pulumi.ResourceOptions:
+            return at_once if spec.identity in travelling else back if spec.stage is Stage.SOURCE else there
+
         self.vms = {
-            logical: MigratedVm(logical, spec, preview, opts=back if spec.stage is Stage.SOURCE else there)
-            for logical, spec in _named(specs).items()
+            logical: MigratedVm(logical, spec, preview, opts=opts_of(spec)) for logical, spec in _named(specs).items()
         }
         self.home = [self.vms[logical] for logical, spec in _named(specs).items() if spec.stage is Stage.SOURCE]
         self.register_outputs({})
 
 
-def declare_waves(stack: Settings, *, preview: int, parts: Sequence[pulumi.Resource]) -> dict[str, MigrationWave]:
+def declare_waves(
+    stack: Settings, *, preview: int, parts: Sequence[pulumi.Resource], travelling: Collection[Identity] = ()
+) -> dict[str, MigrationWave]:
     """Declare all waves, each after those that it names, whatever order they are written in."""
     declared: dict[str, MigrationWave] = {}
     specs = stack.specs()
@@ -65,6 +73,7 @@ def declare_waves(stack: Settings, *, preview: int, parts: Sequence[pulumi.Resou
             preview=preview,
             parts=parts,
             after=[declared[name] for name in ready.after],
+            travelling=travelling,
         )
     return declared
 

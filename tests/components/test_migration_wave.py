@@ -10,6 +10,7 @@ import pulumi
 from components.migration_wave import declare_waves, exports
 from components.providers.vm_inputs import inputs_of, spec_of
 from components.settings import Settings
+from migration.wanted import Identity
 from tests.unit.test_settings import GOOD, changed
 from tests.unit.test_totals import vm as outputs
 
@@ -60,6 +61,16 @@ def test_a_wave_begins_after_the_site_and_after_its_waves(engine: Recorder) -> N
 def test_the_way_back_does_not_wait_for_a_new_site_that_may_be_broken(engine: Recorder) -> None:
     declare(engine, {**GOOD, "waves": [{"name": "back", "stage": "source", "vms": ["app01"]}]})
     assert [vm.depends_on for vm in engine.of("MigratedVm")] == [set()]
+
+
+def test_who_is_on_its_way_waits_for_nothing(engine: Recorder) -> None:
+    def program() -> None:
+        stack = Settings.parse(FORWARD)
+        declare_waves(stack, preview=0, parts=[Site()], travelling={Identity("app02")})
+
+    engine.run(program)
+    after = {vm.name: vm.depends_on for vm in engine.of("MigratedVm")}
+    assert (after["app02"], after["app01"]) == (set(), {"esx71"})
 
 
 def test_waves_may_be_written_in_any_order(engine: Recorder) -> None:
