@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from migration.metadata import Metadata, Pool
-from migration.model import Concern, File, Papers
+from migration.model import NO_NEEDS, Concern, File, Needs, Papers
 from migration.wanted import RESERVE, Hook
 
 
@@ -57,9 +57,9 @@ class Unregister:
 class Register:
     """Register the .vmx at a site, never as a template, on a host that is chosen at admission.
 
-    `host` is preferred where it is usable; `only`: no other will do. A folder or a pool of `pools` that is missing there is
-    created; nothing that exists is changed. `papers`, where given, are written straight after: a VM that a person had
-    unregistered counts as in transit again.
+    `host` is preferred where it is usable; `only`: no other will do. `needs` is what the host should have. A folder or a pool
+    of `pools` that is missing there is created; nothing that exists is changed. `papers`, where given, are written straight
+    after: a VM that a person had unregistered counts as in transit again.
     """
 
     site: str
@@ -75,6 +75,7 @@ class Register:
     papers: Papers | None = None
     pools: tuple[Pool, ...] = ()
     only: bool = False
+    needs: Needs = NO_NEEDS
 
 
 @dataclass(frozen=True, slots=True)

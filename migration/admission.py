@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from migration import estimate
-from migration.actions import Action, Cross, Placed, PowerOn, Register, Relocate, Unregister
+from migration.actions import Action, Cross, Placed, PowerOn, Register, Relocate
 from migration.errors import Blocked, Held
 from migration.load import Cost
-from migration.model import Power, Vm
+from migration.model import Vm
 from migration.observation import Observation
 from migration.schedule import Admitted, Nowhere, foreign
 from migration.turns import Request, Turns
@@ -48,10 +48,7 @@ class Admission:
         self._asleep: set[Identity] = set()
         self._awake: dict[Identity, float] = {}  # since when, of those that had to wait
         self._opens: dict[Identity, float] = {}
-        self._memory: dict[
-            Identity, float
-        ] = {}  # what an unregistered VM will need once it runs: its files do not say it
-        self._promised: dict[Identity, Cost] = {}  # memory, from its registration until it runs and is seen to need it
+        self._promised: dict[Identity, Cost] = {}  # from its registration until it runs and is seen to need it
         self._foreign: dict[Identity, Cost] = {}
 
     @contextmanager
@@ -105,7 +102,6 @@ class Admission:
             self._moment = self._moment.after(spec, error)
             self._drop(self._promised, spec.identity)
             self._drop(self._foreign, spec.identity)
-            self._memory.pop(spec.identity, None)
             self._forget(spec.identity)
 
     def _ask(self, spec: VmSpec, action: Action, vm: Vm | None, seen: Observation) -> Admitted | NotYet:
@@ -125,9 +121,7 @@ class Admission:
                 pass
         seconds = estimate.copying(action, vm, moment.rates) if isinstance(action, Relocate | Cross) and vm else 0.0
         self._awake[who] = time.monotonic()
-        self._turns, answer = self._turns.ask(
-            Request(who, action, vm, seen, spec.wave.order, seconds, self._memory.get(who, 0.0))
-        )
+        self._turns, answer = self._turns.ask(Request(who, action, vm, seen, spec.wave.order, seconds))
         self._call()
         if isinstance(answer, Nowhere):
             raise Blocked((answer.concern,))
@@ -139,11 +133,9 @@ class Admission:
             case Relocate() | Cross() if vm is not None:
                 size, kind = estimate.copied(action, vm), estimate.kind(type(action), vm)
                 self._moment = replace(self._moment, rates=self._moment.rates.after(kind, size, seconds))
-            case Unregister() if vm is not None and vm.papers is not None:
-                self._memory[who] = vm.memory if vm.papers.power is Power.ON else 0.0
             case Register():
                 self._drop(self._promised, who)
-                self._promised[who] = Cost(memory=answer.cost.memory)
+                self._promised[who] = Cost(memory=answer.cost.memory, mhz=answer.cost.mhz)
                 self._turns = self._turns.holding(self._promised[who])
             case PowerOn():
                 self._drop(self._promised, who)

@@ -93,6 +93,7 @@ def _recover(spec: VmSpec, seen: Observation, found: Adrift) -> Action:
         pools=papers.pools,
         volumes=found.volumes,
         networks=_networks(papers.nics if at_source else _mapped(spec, papers)),
+        needs=found.needs if papers.power is Power.ON else found.needs.at_rest(),
         # Somebody took a settled VM out of the target's inventory: it is on its way again.
         papers=None if papers.transit else replace(papers, leaving=spec.target, transit=True),
     )

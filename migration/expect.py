@@ -89,7 +89,7 @@ def changed(vm: Vm, action: Action, placed: Placed) -> Vm:
 
 def adrift(vm: Vm) -> Adrift:
     """Return what is left of a VM that was unregistered: its files, and what they say."""
-    return Adrift(vm.name, vm.instance_uuid, vm.vmx, vm.volumes, vm.papers, vm.nics, vm)
+    return Adrift(vm.name, vm.instance_uuid, vm.vmx, vm.volumes, vm.papers, vm.nics, vm.needs, vm)
 
 
 def registered(found: Adrift, action: Register, placed: Placed) -> Vm:

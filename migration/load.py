@@ -23,7 +23,7 @@ class Cost:
     """What an action takes while it runs, by host (`site/host`) and by volume id.
 
     `hosts`, `volumes` and `links` (the hosts' vMotion networks) are vCenter's units; `reserved` is GiB on a volume, `memory`
-    GiB on a host; `registrations` are VMs that come to a host.
+    GiB and `mhz` reserved MHz on a host; `registrations` are VMs that come to a host.
     """
 
     hosts: Mapping[str, int] = field(default_factory=dict)
@@ -31,6 +31,7 @@ class Cost:
     links: Mapping[str, int] = field(default_factory=dict)
     reserved: Mapping[str, float] = field(default_factory=dict)
     memory: Mapping[str, float] = field(default_factory=dict)
+    mhz: Mapping[str, float] = field(default_factory=dict)
     registrations: Mapping[str, int] = field(default_factory=dict)
 
     def units(self) -> dict[Key, int]:
@@ -86,6 +87,10 @@ class Load:
     def memory(self, key: str) -> float:
         """Return the GiB of memory that VMs on their way to a host will need there."""
         return sum(cost.memory.get(key, 0.0) for cost in self.costs)
+
+    def mhz(self, key: str) -> float:
+        """Return the MHz that VMs on their way to a host have reserved."""
+        return sum(cost.mhz.get(key, 0.0) for cost in self.costs)
 
     def registrations(self, key: str) -> int:
         """Return the VMs on their way to a host."""

@@ -183,6 +183,23 @@ class Papers:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a host must have for a VM: GiB of memory, vCPUs, reserved MHz, virtual hardware. 0: nothing, or not known."""
+
+    memory: float = 0.0
+    cpus: int = 0
+    mhz: float = 0.0
+    hardware: int = 0
+
+    def at_rest(self) -> Needs:
+        """Return what is left while the VM is off: a host may have fewer processors than a VM that it does not run."""
+        return Needs(hardware=self.hardware)
+
+
+NO_NEEDS: Final = Needs()
+
+
+@dataclass(frozen=True, slots=True)
 class InFlight:
     """A task that vCenter is running on a VM and that this process does not follow (an earlier run's, or a person's)."""
 
@@ -250,6 +267,11 @@ class Vm:
         return self.papers if self.papers and self.papers.transit and self.papers.leaving != self.site else None
 
     @property
+    def needs(self) -> Needs:
+        """What a host must have to run it."""
+        return Needs(self.memory, self.cpus, self.cpu_reservation, self.hardware)
+
+    @property
     def volumes(self) -> frozenset[str]:
         """The volumes that hold any of its files."""
         chains = frozenset[str]().union(*(disk.below for disk in self.disks))
@@ -266,4 +288,5 @@ class Adrift:
     volumes: frozenset[str]
     papers: Papers | None
     nics: tuple[Nic, ...] = ()
+    needs: Needs = NO_NEEDS
     last: Vm | None = None  # the VM as it was when registered, where that is known (in plans)

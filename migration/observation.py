@@ -14,7 +14,9 @@ class Host:
     """A host as a site shows it; `networks` and `volumes` are what a VM on it can reach.
 
     `free_memory` is what running VMs may not come to use. `evc` are all EVC modes that a VM on it may need; `vmotion`: it is
-    set up for vMotion; `links` is how many vMotions its network bears at once (4 on 1 GbE, 8 on 10 GbE).
+    set up for vMotion; `links` is how many vMotions its network bears at once (4 on 1 GbE, 8 on 10 GbE). `threads` are its
+    logical processors, `mhz` what all its cores have together, `free_mhz` what of it no running VM has reserved; `hardware` is
+    the highest virtual hardware that it runs. A 0 of these, or of `memory`, is not known.
     """
 
     name: str
@@ -30,17 +32,25 @@ class Host:
     vmotion: bool = True
     links: int = 4
     build: str = ""
+    threads: int = 0
+    mhz: float = 0.0
+    free_mhz: float = 0.0
+    hardware: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster as a site shows it. HA's admission control keeps `memory_reserve` (a part of 1) of its memory free; 0: none."""
+    """A cluster as a site shows it.
+
+    HA's admission control keeps `memory_reserve` of its memory and `cpu_reserve` of its MHz free, as parts of 1; 0: none.
+    """
 
     name: str
     evc: str = ""
     ha: bool = False
     drs: bool = False
     memory_reserve: float = 0.0
+    cpu_reserve: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +75,9 @@ class Volume:
 class SiteView:
     """What one site offers to a VM.
 
-    `hardware` is the highest virtual hardware that its oldest host runs, 0 where that is not known. `distributed` holds the
-    version of the switch of each distributed port group, by name. `skew` is how many seconds its clock is ahead of ours.
-    `lacking` are (object, privilege) that our user would need there and has not. `tagging`: it has tags that we can read.
+    `distributed` holds the version of the switch of each distributed port group, by name. `skew` is how many seconds its clock
+    is ahead of ours. `lacking` are (object, privilege) that our user would need there and has not. `tagging`: it has tags that
+    we can read.
     """
 
     name: str
@@ -75,7 +85,6 @@ class SiteView:
     hosts: tuple[Host, ...] = ()
     volumes: tuple[Volume, ...] = ()
     networks: frozenset[str] = frozenset()
-    hardware: int = 0
     version: str = ""
     build: str = ""
     clusters: tuple[Cluster, ...] = ()

@@ -9,13 +9,13 @@ somebody's copy.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from migration import live
 from migration.actions import Action, Cross, Placed, Register, Relocate
 from migration.load import HOST_LIMIT, VOLUME_LIMIT, Cost, Load
-from migration.model import HOME, Concern, Power, Severity, Vm
+from migration.model import HOME, Concern, Needs, Power, Severity, Vm
 from migration.observation import Host, Observation, SiteView
 
 STORAGE_VMOTION: Final = (4, 16)
@@ -48,30 +48,23 @@ class Nowhere:
     concern: Concern
 
 
-def admit(
-    name: str, action: Action, vm: Vm | None, seen: Observation, load: Load, memory: float = 0.0
-) -> Admitted | Later | Nowhere:
-    """Choose a place for the action of VM `name` and say whether it may start now.
-
-    `memory` is what a VM that is registered will need once it runs, in GiB: its files do not say it.
-    """
-    found = ways(name, action, vm, seen, load, memory)
+def admit(name: str, action: Action, vm: Vm | None, seen: Observation, load: Load) -> Admitted | Later | Nowhere:
+    """Choose a place for the action of VM `name` and say whether it may start now."""
+    found = ways(name, action, vm, seen, load)
     if isinstance(found, Nowhere):
         return found
     limits = links(seen) if isinstance(action, Cross) else {}
     return next((way for way in found if load.fits(way.cost, limits)), Later())
 
 
-def ways(
-    name: str, action: Action, vm: Vm | None, seen: Observation, load: Load, memory: float = 0.0
-) -> Iterator[Admitted] | Nowhere:
+def ways(name: str, action: Action, vm: Vm | None, seen: Observation, load: Load) -> Iterator[Admitted] | Nowhere:
     """Return every place for the action and what it costs there, best first, whether or not it fits just now.
 
     There is none for the moment where running copies hold the room that it needs.
     """
     match action:
         case Register():
-            return _ways_to_register(name, action, seen, load, memory)
+            return _ways_to_register(name, action, seen, load)
         case Cross() if vm is not None:
             return _ways_across(name, action, vm, seen, load)
         case Relocate() if vm is not None:
@@ -101,18 +94,20 @@ def links(seen: Observation) -> dict[str, int]:
     return {f"{view.name}/{host.name}": host.links for view in seen.sites.values() for host in view.hosts}
 
 
-def _ways_to_register(
-    name: str, action: Register, seen: Observation, load: Load, memory: float
-) -> Iterator[Admitted] | Nowhere:
+def _ways_to_register(name: str, action: Register, seen: Observation, load: Load) -> Iterator[Admitted] | Nowhere:
     view = seen.sites[action.site]
     able = [host for host in view.hosts if can_run(host, action.cluster, action.volumes, action.networks)]
     if action.only:
         able = [host for host in able if host.name == action.host]
     if not able:
         return Nowhere(no_host(name, view, action.volumes, action.networks))
-    best = min(able, key=lambda host: _host_order(host, view, action.host, memory, load))
+    needs = action.needs
+    # What is registered can be changed until it runs; what is registered nowhere cannot.
+    fit = [host for host in able if suffices(host, needs)] or able
+    best = min(fit, key=lambda host: _host_order(host, view, action.host, needs, load))
     key = f"{action.site}/{best.name}"
-    return iter((Admitted(Placed(host=best.name), Cost(registrations={key: 1}, memory={key: memory})),))
+    cost = Cost(registrations={key: 1}, memory={key: needs.memory}, mhz={key: needs.mhz})
+    return iter((Admitted(Placed(host=best.name), cost),))
 
 
 def no_host(name: str, view: SiteView, volumes: frozenset[str], networks: frozenset[str]) -> Concern:
@@ -128,16 +123,34 @@ def no_host(name: str, view: SiteView, volumes: frozenset[str], networks: frozen
     )
 
 
+def _too_small_hosts(name: str, view: SiteView, needs: Needs) -> Concern:
+    wanted = ((needs.cpus, "logical processors"), (needs.mhz, "MHz"), (needs.hardware, "as virtual hardware"))
+    return Concern(
+        "host.none-able",
+        Severity.BLOCKS,
+        name,
+        f"no usable host of {view.vcenter} that sees its datastores and networks has all that it needs "
+        f"({', '.join(f'{number:g} {what}' for number, what in wanted if number)})",
+        "give it fewer vCPUs or a smaller CPU reservation, or let other hosts see its datastores and networks, then run again",
+    )
+
+
 def can_run(host: Host, cluster: str, volumes: frozenset[str], networks: frozenset[str]) -> bool:
-    """Say whether a VM with these files and networks can be run by the host."""
+    """Say whether the host sees these files and networks, and takes VMs."""
     in_cluster = not cluster or host.cluster == cluster
     return host.usable and in_cluster and volumes <= host.volumes and networks <= host.networks
 
 
+def suffices(host: Host, needs: Needs) -> bool:
+    """Say whether the host has the processors, and runs the virtual hardware; what is not known of it is no obstacle."""
+    pairs = ((host.threads, needs.cpus), (host.mhz, needs.mhz), (host.hardware, needs.hardware))
+    return all(need <= has or not has for has, need in pairs)
+
+
 def _host_order(
-    host: Host, view: SiteView, preferred: str, memory: float, load: Load
-) -> tuple[bool, bool, int, float, str]:
-    """Order hosts: the preferred one, then those with enough free memory, the fewest VMs, and the most free memory.
+    host: Host, view: SiteView, preferred: str, needs: Needs, load: Load
+) -> tuple[bool, bool, bool, int, float, str]:
+    """Order hosts: those with its MHz free, the preferred one, those with the memory, the fewest VMs, the most free memory.
 
     What is on its way to a host counts as there, and what HA keeps for the failure of a host is not free.
     """
@@ -145,7 +158,10 @@ def _host_order(
     cluster = view.cluster(host.cluster)
     kept = cluster.memory_reserve * host.memory if cluster else 0.0
     free = host.free_memory - kept - load.memory(key)
-    return (host.name != preferred, free < memory, host.vms + load.registrations(key), -free, host.name)
+    mhz = host.free_mhz - (cluster.cpu_reserve * host.mhz if cluster else 0.0) - load.mhz(key)
+    vms = host.vms + load.registrations(key)
+    # A reservation that is not to be had is refused, memory that is not free is shared.
+    return (0 < needs.mhz > mhz, host.name != preferred, free < needs.memory, vms, -free, host.name)
 
 
 def _ways_to_relocate(
@@ -194,6 +210,11 @@ def _ways_across(name: str, action: Cross, vm: Vm, seen: Observation, load: Load
         able = [host for host in able if host.name == action.host]
     if not able:
         return Nowhere(no_host(name, view, needed, networks))
+    # vCenter refuses even a VM that is off where the host could not run it.
+    needs = vm.needs if action.live else replace(vm.needs.at_rest(), cpus=vm.cpus)
+    able = [host for host in able if suffices(host, needs)]
+    if not able:
+        return Nowhere(_too_small_hosts(name, view, needs))
     if action.to and (short := _short(name, view, _arriving(action, vm), load)) is not None:
         return short
     size = _size(action, vm)
@@ -203,8 +224,7 @@ def _ways_across(name: str, action: Cross, vm: Vm, seen: Observation, load: Load
         if not any(load.reserved(key) for key in reachable):
             return Nowhere(_too_small(name, size, vm, max(reachable.values(), default=0.0)))
         return iter(())
-    memory = vm.memory if action.live else 0.0
-    hosts = sorted(able, key=lambda host: _host_order(host, view, action.host, memory, load))
+    hosts = sorted(able, key=lambda host: _host_order(host, view, action.host, needs, load))
     volumes = _enough(room, size) if action.candidates else [""]
     return (
         Admitted(Placed(host.name, key), _cross_cost(vm, action, host, key, size))
@@ -288,6 +308,7 @@ def _cross_cost(vm: Vm, action: Cross, host: Host, volume: str, size: float) -> 
         links=dict.fromkeys(ends, 1) if action.live else {},
         reserved={volume: size} if volume else _arriving(action, vm),
         memory={ends[1]: vm.memory} if action.live else {},
+        mhz={ends[1]: vm.cpu_reservation} if action.live else {},
         registrations={ends[1]: 1},
     )
 

@@ -26,8 +26,8 @@ PASSES: Final = 8
 class Request:
     """A VM that asks whether its next action may start, with what it saw just before.
 
-    `wave` counts waves as they are declared, `seconds` is what the action will take; `memory` as in `admit`. The rest is for
-    the queue: `ticket` is the order of arrival, `passed` how often others went before, `aside` the place that is then kept.
+    `wave` counts waves as they are declared, `seconds` is what the action will take. The rest is for the queue:
+    `ticket` is the order of arrival, `passed` how often others went before, `aside` the place that is then kept.
     """
 
     who: Identity
@@ -36,7 +36,6 @@ class Request:
     seen: Observation
     wave: int = 0
     seconds: float = 0.0
-    memory: float = 0.0
     ticket: int = 0
     passed: int = 0
     aside: Placed | None = None
@@ -48,7 +47,7 @@ class Request:
 
     def answer(self, load: Load) -> Admitted | Later | Nowhere:
         """Say whether it may start with this load."""
-        return admit(self.who.name, self.action, self.vm, self.seen, load, self.memory)
+        return admit(self.who.name, self.action, self.vm, self.seen, load)
 
     def stuck(self, load: Load) -> bool:
         """Say whether it cannot start wherever it goes."""
@@ -56,7 +55,7 @@ class Request:
 
     def needs(self, load: Load) -> Admitted | None:
         """Return the place that it waits for: the one set aside while that is still possible, else the best."""
-        found = ways(self.who.name, self.action, self.vm, self.seen, load, self.memory)
+        found = ways(self.who.name, self.action, self.vm, self.seen, load)
         possible = () if isinstance(found, Nowhere) else tuple(found)
         return next((way for way in possible if way.placed == self.aside), next(iter(possible), None))
 

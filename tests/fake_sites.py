@@ -103,6 +103,7 @@ class FakeSites:
                 frozenset({"VM Network", "DMZ"}),
                 old,
                 self.versions[0],
+                hardware=11,
             )
             for n in (1, 2)
         )
@@ -116,12 +117,13 @@ class FakeSites:
                 frozenset({"pg-prod", "pg-dmz"}),
                 old | new,
                 self.versions[1],
+                hardware=19,
             )
             for n in (1, 2, 3)
         )
         return {
             "source": SiteView(
-                "source", "vc60", source, OLD, frozenset({"VM Network", "DMZ"}), 11, self.versions[0], roles=self.roles
+                "source", "vc60", source, OLD, frozenset({"VM Network", "DMZ"}), self.versions[0], roles=self.roles
             ),
             "target": SiteView(
                 "target",
@@ -129,7 +131,6 @@ class FakeSites:
                 target,
                 OLD + NEW,
                 frozenset({"pg-prod", "pg-dmz"}),
-                19,
                 self.versions[1],
                 roles=self.roles,
             ),

@@ -323,6 +323,19 @@ PLANTED: Final = (
         "free = host.free_memory - load.memory(key)",
     ),
     Planted(
+        "a VM that will run is registered as one that stays off",
+        _DECIDE,
+        "found.needs if papers.power is Power.ON else found.needs.at_rest()",
+        "found.needs.at_rest()",
+    ),
+    Planted("a host with too few processors will do", _SCHEDULE, "(host.threads, needs.cpus), ", ""),
+    Planted(
+        "MHz that are on their way to a host count as free",
+        _SCHEDULE,
+        " - load.mhz(key)",
+        "",
+    ),
+    Planted(
         "any host will do although one is named",
         _SCHEDULE,
         "action.volumes, action.networks)]\n    if action.only:",

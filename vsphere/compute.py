@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pyVmomi import vim
@@ -12,6 +12,7 @@ from migration.observation import Cluster, Host
 from vsphere.evc_modes import covered
 from vsphere.hardware import GIB
 from vsphere.links import SLOW
+from vsphere.machines import reserved
 from vsphere.names import decoded, numbers
 from vsphere.snapshot import Record, Snapshot
 
@@ -30,7 +31,9 @@ def hosts(inventory: Inventory) -> Iterator[Host]:
     load = _load(inventory.snapshot)
     mounted = inventory.mounted
     for record in inventory.snapshot.of(vim.HostSystem):
-        vms, used = load.get(record.moref, (0, 0.0))
+        vms, used, taken = load.get(record.moref, (0, 0.0, 0.0))
+        cores = int(record.get("summary.hardware.numCpuCores", 0))
+        mhz = float(cores * record.get("summary.hardware.cpuMhz", 0))
         memory = record.get("summary.hardware.memorySize", 0) / GIB
         connected = str(record.get("runtime.connectionState", "")) == "connected"
         # In a cluster without EVC each host offers what it has.
@@ -49,6 +52,10 @@ def hosts(inventory: Inventory) -> Iterator[Host]:
             evc=covered(ceiling, inventory.standing.modes),
             vmotion=bool(record.get("summary.config.vmotionEnabled", False)),
             links=inventory.standing.links.get(record.moref, SLOW),
+            threads=max(cores, int(record.get("summary.hardware.numCpuThreads", 0))),
+            mhz=mhz,
+            free_mhz=max(0.0, mhz - taken),
+            hardware=_hardware(record),
         )
 
 
@@ -62,51 +69,52 @@ def clusters(inventory: Inventory) -> Iterator[Cluster]:
         inside = members.get(record.moref, ())
         ha = getattr(config, "dasConfig", None)
         drs = getattr(config, "drsConfig", None)
+        cpu, memory = _reserves(ha, len(inside))
         yield Cluster(
             name=inventory.name(record.moref),
             # The mode in effect is the same at each of its hosts; a cluster of none runs nothing.
             evc=next((str(one) for host in inside if (one := host.get("summary.currentEVCModeKey"))), ""),
             ha=bool(ha and ha.enabled),
             drs=bool(drs and drs.enabled),
-            memory_reserve=_reserve(ha, len(inside)),
+            memory_reserve=memory,
+            cpu_reserve=cpu,
         )
 
 
-def hardware(hosts: Collection[Record]) -> int:
-    """Return the highest virtual hardware that the oldest of the hosts runs, 0 where that is not known."""
-    return min((_hardware(host) for host in hosts), default=0)
-
-
-def _reserve(ha: Any, hosts: int) -> float:
-    """Return the part of a cluster's memory that HA's admission control keeps free."""
+def _reserves(ha: Any, hosts: int) -> tuple[float, float]:
+    """Return the parts of a cluster's MHz and memory that HA's admission control keeps free."""
     if not ha or not ha.enabled or not ha.admissionControlEnabled or not hosts:
-        return 0.0
+        return 0.0, 0.0
     match ha.admissionControlPolicy:
         case vim.cluster.FailoverResourcesAdmissionControlPolicy() as policy if policy.autoComputePercentages:
             part = (policy.failoverLevel or 1) / hosts
         case vim.cluster.FailoverResourcesAdmissionControlPolicy() as policy:
-            part = policy.memoryFailoverResourcesPercent / 100
+            percents = policy.cpuFailoverResourcesPercent, policy.memoryFailoverResourcesPercent
+            return min(1.0, percents[0] / 100), min(1.0, percents[1] / 100)
         case vim.cluster.FailoverHostAdmissionControlPolicy() as policy:
             part = len(policy.failoverHosts or ()) / hosts
         case vim.cluster.FailoverLevelAdmissionControlPolicy() as policy:
             part = policy.failoverLevel / hosts
         case _:
             part = (ha.failoverLevel or 0) / hosts
-    return min(1.0, float(part))
+    return min(1.0, part), min(1.0, part)
 
 
-def _load(snapshot: Snapshot) -> Mapping[str, tuple[int, float]]:
-    """Return VMs and GiB of running VMs' memory, by host id."""
-    load: dict[str, tuple[int, float]] = {}
+def _load(snapshot: Snapshot) -> Mapping[str, tuple[int, float, float]]:
+    """Return VMs, and of the running ones GiB of memory and reserved MHz, by host id."""
+    load: dict[str, tuple[int, float, float]] = {}
     for record in snapshot.of(vim.VirtualMachine):
         host = record.target("runtime.host")
-        vms, memory = load.get(host, (0, 0.0))
-        running = str(record.get("runtime.powerState", "")) == Power.ON
-        load[host] = (vms + 1, memory + (record.get("config.hardware.memoryMB", 0) / 1024 if running else 0))
+        vms, memory, mhz = load.get(host, (0, 0.0, 0.0))
+        if str(record.get("runtime.powerState", "")) == Power.ON:
+            memory += record.get("config.hardware.memoryMB", 0) / 1024
+            mhz += reserved(record, "config.cpuAllocation")
+        load[host] = (vms + 1, memory, mhz)
     return load
 
 
 def _hardware(host: Record) -> int:
+    """Return the highest virtual hardware that the host runs, 0 where that is not known."""
     product = host.get("summary.config.product")
     version = numbers(str(getattr(product, "version", "")))
     return next((hardware for oldest, hardware in _HARDWARE if version >= oldest), 0)

@@ -16,7 +16,7 @@ from migration.metadata import Pool
 from migration.model import File, InFlight, Vm
 from migration.observation import SiteView
 from migration.wanted import Identity
-from vsphere.compute import clusters, hardware, hosts
+from vsphere.compute import clusters, hosts
 from vsphere.machines import instance_uuid, machine, vmx_path
 from vsphere.metadata_seen import MetadataSeen, allocation
 from vsphere.names import datastore_path, decoded, mounted_path, segment, split_path
@@ -234,7 +234,6 @@ class Inventory:
             hosts=tuple(sorted(hosts(self), key=lambda host: host.name)),
             volumes=tuple(volumes(self)),
             networks=frozenset(self._usable(self.snapshot.of(vim.Network))),
-            hardware=hardware(tuple(self.snapshot.of(vim.HostSystem))),
             version=self.standing.version,
             build=self.standing.build,
             clusters=tuple(sorted(clusters(self), key=lambda cluster: cluster.name)),

@@ -46,8 +46,8 @@ def machine(record: Record, around: Surroundings) -> Vm:
         vapp=record.get("parentVApp") is not None,
         evc=str(record.get("runtime.minRequiredEVCModeKey", "")),
         cpus=int(record.get("config.hardware.numCPU", 0)),
-        cpu_reservation=_reservation(record, "config.cpuAllocation"),
-        memory_reservation=_reservation(record, "config.memoryAllocation") / 1024,
+        cpu_reservation=reserved(record, "config.cpuAllocation"),
+        memory_reservation=reserved(record, "config.memoryAllocation") / 1024,
         depth=_depth(tree),
         addresses=_addresses(record),
         devices=bound(record, around),
@@ -106,8 +106,8 @@ def _depth(tree: Any) -> int:
     return max((1 + _depth(node.childSnapshotList or ()) for node in tree), default=0)
 
 
-def _reservation(record: Record, path: str) -> float:
-    """Return what is reserved for the VM: MHz or MB."""
+def reserved(record: Record, path: str) -> float:
+    """Return what is reserved for the VM by the allocation at this path: MHz or MB."""
     return float(getattr(record.get(path), "reservation", None) or 0)
 
 

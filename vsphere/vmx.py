@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from migration.model import Adrift, File, Nic, Papers
+from migration.model import Adrift, File, Needs, Nic, Papers
 from vsphere.machines import PAPERS
 from vsphere.names import beside
 
@@ -45,6 +45,7 @@ def adrift(content: bytes, vmx: File, volume: Callable[[str], str | None]) -> Ad
         volumes=frozenset({vmx.volume, *_disk_volumes(settings, vmx, volume)}),
         papers=Papers.loads(text) if text else None,
         nics=tuple(_cards(settings)),
+        needs=_needs(settings),
     )
 
 
@@ -61,6 +62,19 @@ def _decoded(line: bytes, encoding: str) -> str:
         return line.decode(encoding, errors="replace")
     except LookupError:
         return line.decode(errors="replace")
+
+
+def _needs(settings: Mapping[str, str]) -> Needs:
+    def number(key: str, usual: int = 0) -> int:
+        text = settings.get(key, "").strip()
+        return int(text) if text.isdecimal() else usual
+
+    return Needs(
+        memory=number("memsize") / 1024,
+        cpus=number("numvcpus", 1),  # the one of a VM with one processor is not written
+        mhz=float(number("sched.cpu.min")),
+        hardware=number("virtualhw.version"),
+    )
 
 
 def _disk_volumes(settings: Mapping[str, str], vmx: File, volume: Callable[[str], str | None]) -> Iterator[str]:

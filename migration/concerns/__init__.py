@@ -88,6 +88,8 @@ EITHER_WAY: Final[tuple[Rule, ...]] = (
     guest.pinned,
     guest.latency,
     landing.no_host_able,
+    landing.cpu_too_few,
+    landing.cpu_reservation,
     landing.reservation_too_large,
     landing.memory_short,
     way_back.papers_missing,

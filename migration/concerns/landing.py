@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migration.concerns.moves import Move, leaving
-from migration.model import Severity, Vm
-from migration.observation import Host, Observation
+from migration.model import Needs, Severity, Vm
+from migration.observation import Cluster, Host, Observation
 from migration.rule import Found, rule
-from migration.schedule import can_run, no_host
+from migration.schedule import can_run, no_host, suffices
 from migration.wanted import VmSpec
 
 
@@ -22,50 +22,43 @@ from migration.wanted import VmSpec
 def no_host_able(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find a VM that would have to leave its site while no host of the other one can run it, or not the one that is named."""
     for move in leaving(spec, seen):
-        needs = _needs(spec, move)
-        if needs is None:
+        if move.needed is None:
             continue
-        able = [host.name for host in move.there.hosts if can_run(host, *needs)]
-        only = _only(spec, move)
+        able = [host.name for host in move.there.hosts if can_run(host, *move.needed)]
         if not able:
-            found = no_host(spec.identity.name, move.there, *needs[1:])
+            found = no_host(spec.identity.name, move.there, *move.needed[1:])
             yield Found(found.sentence, found.remedy)
-        elif only and only not in able and any(host.name == only for host in move.there.hosts):
-            yield Found(f"{only}, which it is to run on, is not usable, or does not see its datastores and networks")
+        elif not move.hosts and any(host.name == move.only for host in move.there.hosts):
+            yield Found(
+                f"{move.only}, which it is to run on, is not usable, or does not see its datastores and networks"
+            )
 
 
-def _needs(spec: VmSpec, move: Move) -> tuple[str, frozenset[str], frozenset[str]] | None:
-    """Return cluster, volumes and networks that the VM needs at the other site; None where its papers are missing.
-
-    Of a file that does not come along another concern tells: no host could ever see it.
-    """
-    networks = frozenset(move.networks.values())
-    if move.vm.site == spec.source:
-        along = frozenset(one.id for one in move.here.volumes if one.name in spec.old_volumes)
-        return spec.cluster, move.vm.volumes & along if move.mounts else frozenset(), networks
-    if move.vm.papers is None:
-        return None  # the concern rollback.no-papers
-    return move.vm.papers.cluster, frozenset(move.vm.papers.places(move.vm.disks).values()), networks
-
-
-def _only(spec: VmSpec, move: Move) -> str:
-    return spec.host if move.there.name == spec.target else ""
-
-
-def _able(spec: VmSpec, move: Move) -> list[Host]:
+def _able(move: Move) -> list[Host]:
     """Return the hosts that the VM may be given; none where the memory of one is not known (it has not joined yet)."""
-    needs, only = _needs(spec, move), _only(spec, move)
-    hosts = [host for host in move.there.hosts if needs and can_run(host, *needs) and only in ("", host.name)]
+    hosts = move.hosts
     return hosts if all(host.memory for host in hosts) else []
 
 
-def _reserve(move: Move, host: Host) -> tuple[float, float]:
+def _inside(move: Move, host: Host) -> tuple[Cluster, list[Host]]:
+    """Return the cluster of the host and those of its hosts whose capacity counts there."""
+    cluster = move.there.cluster(host.cluster) or Cluster(host.cluster)
+    return cluster, [one for one in move.there.hosts if one.usable and one.cluster == host.cluster]
+
+
+def _memory(move: Move, host: Host) -> tuple[float, float]:
     """Return memory and free memory of the host's cluster beyond what HA's admission control keeps; GiB."""
-    cluster = move.there.cluster(host.cluster)
-    part = cluster.memory_reserve if cluster else 0.0
-    hosts = [one for one in move.there.hosts if one.usable and one.cluster == host.cluster]
+    cluster, hosts = _inside(move, host)
     memory, free = sum(one.memory for one in hosts), sum(one.free_memory for one in hosts)
-    return memory * (1 - part), free - memory * part
+    return memory * (1 - cluster.memory_reserve), free - memory * cluster.memory_reserve
+
+
+def _mhz(move: Move, host: Host) -> tuple[float, float]:
+    """Return the MHz that the host can give to reservations, ever and now, beyond what HA's admission control keeps."""
+    cluster, hosts = _inside(move, host)
+    mhz, free = sum(one.mhz for one in hosts), sum(one.free_mhz for one in hosts)
+    ever, now = mhz * (1 - cluster.cpu_reserve), free - mhz * cluster.cpu_reserve
+    return min(host.mhz, ever), min(host.free_mhz, now)
 
 
 def _held(vm: Vm) -> float:
@@ -82,9 +75,9 @@ def _held(vm: Vm) -> float:
 def reservation_too_large(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find a reservation that can never be met there, so that the VM would not power on."""
     for move in leaving(spec, seen):
-        hosts = _able(spec, move)
+        hosts = _able(move)
         need = _held(move.vm)
-        if move.will_run and hosts and not any(need <= min(host.memory, _reserve(move, host)[0]) for host in hosts):
+        if move.will_run and hosts and not any(need <= min(host.memory, _memory(move, host)[0]) for host in hosts):
             yield Found(f"it reserves {need:g} GiB of memory, more than any host of {move.there.vcenter} can give it")
 
 
@@ -98,10 +91,58 @@ def reservation_too_large(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 def memory_short(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find a VM whose memory would have to be shared."""
     for move in leaving(spec, seen):
-        hosts = _able(spec, move)
-        free = max((min(host.free_memory, _reserve(move, host)[1]) for host in hosts), default=0.0)
+        hosts = _able(move)
+        free = max((min(host.free_memory, _memory(move, host)[1]) for host in hosts), default=0.0)
         if move.will_run and hosts and move.vm.memory > free:
             yield Found(
                 f"it has {move.vm.memory:g} GiB of memory; the host of {move.there.vcenter} with the most has "
                 f"{max(free, 0.0):.0f} GiB free, HA's reserve left out"
+            )
+
+
+@rule(
+    "host.cpu-too-few",
+    Severity.BLOCKS,
+    "No host where it goes has as many logical processors as the VM has vCPUs; of one that is off and is reattached it warns.",
+    remedy="give the VM fewer vCPUs, or add a host with more processors",
+    source="API: NotEnoughLogicalCpus",
+    halts=False,
+)
+def cpu_too_few(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find more vCPUs than a host can run: it would not power on, and no host is asked to take it live or cold."""
+    for move in leaving(spec, seen):
+        hosts = move.modern
+        if hosts and not any(suffices(host, Needs(cpus=move.vm.cpus)) for host in hosts):
+            most = max(host.threads for host in hosts)
+            yield Found(
+                f"it has {move.vm.cpus} vCPUs; the host of {move.there.vcenter} with the most that it may go to has "
+                f"{most} logical processors",
+                severity=None if move.will_run or move.crosses else Severity.WARNS,
+            )
+
+
+@rule(
+    "host.cpu-reservation",
+    Severity.BLOCKS,
+    "The VM reserves more MHz than any host where it goes has beyond HA's reserve; where only now none has it free, it warns.",
+    remedy="lower its CPU reservation, or add hosts",
+    source="API: InsufficientCpuResourcesFault, InsufficientFailoverResourcesFault",
+    halts=False,
+)
+def cpu_reservation(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a CPU reservation that is not to be had there, so that the VM would not power on."""
+    for move in leaving(spec, seen):
+        need = move.vm.cpu_reservation
+        hosts = [host for host in move.modern if suffices(host, Needs(cpus=move.vm.cpus))] or move.modern
+        if not (move.will_run and need and hosts and all(host.mhz for host in hosts)):
+            continue
+        ever, now = (max(each) for each in zip(*(_mhz(move, host) for host in hosts), strict=True))
+        if need > ever:
+            yield Found(f"it reserves {need:.0f} MHz, more than any host of {move.there.vcenter} can give it")
+        elif need > now:
+            yield Found(
+                f"it reserves {need:.0f} MHz; the host of {move.there.vcenter} with the most has {max(now, 0.0):.0f} MHz "
+                "unreserved, HA's reserve left out",
+                "power off or move what has reserved it, or lower its CPU reservation",
+                Severity.WARNS,
             )

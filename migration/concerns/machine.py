@@ -115,17 +115,17 @@ def change_tracking(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 @rule(
     "hardware.too-new",
     Severity.BLOCKS,
-    "The hosts of the new site cannot run its virtual hardware.",
+    "No host of the new site that it may go to runs its virtual hardware.",
     remedy="upgrade the hosts there; virtual hardware cannot be downgraded",
     source="govmomi: esxi_version.go",
 )
 def hardware_too_new(spec: VmSpec, seen: Observation) -> Iterator[Found]:
-    """Find virtual hardware above what the target's oldest host runs; the way back is rollback.hardware-too-new."""
+    """Find virtual hardware above what each host runs that it may go to; the way back is rollback.hardware-too-new."""
     for move in leaving(spec, seen):
-        if move.there.name == spec.target and 0 < move.there.hardware < move.vm.hardware:
+        if move.there.name == spec.target and 0 < move.hardware < move.vm.hardware:
             yield Found(
                 f"its virtual hardware is {move.vm.hardware}; "
-                f"the hosts of {move.there.vcenter} run at most {move.there.hardware}"
+                f"the hosts of {move.there.vcenter} that it may go to run at most {move.hardware}"
             )
 
 

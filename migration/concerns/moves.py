@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migration import live, method
-from migration.model import Device, Power, Vm
-from migration.observation import Observation, SiteView
+from migration.model import Device, Needs, Power, Vm
+from migration.observation import Host, Observation, SiteView
+from migration.schedule import can_run, suffices
 from migration.wanted import Stage, VmSpec
 
 
@@ -49,6 +50,43 @@ class Move:
     def networks(self) -> dict[int, str]:
         """The network that each card, by device key, has there; a card on none is left out."""
         return live.networks_there(self.spec, self.vm)
+
+    @property
+    def needed(self) -> tuple[str, frozenset[str], frozenset[str]] | None:
+        """Cluster, volumes and networks that the VM needs there; None where its papers are missing.
+
+        Of a file that does not come along another concern tells: no host could ever see it.
+        """
+        networks = frozenset(self.networks.values())
+        if self.vm.site == self.spec.source:
+            along = frozenset(one.id for one in self.here.volumes if one.name in self.spec.old_volumes)
+            return self.spec.cluster, self.vm.volumes & along if self.mounts else frozenset(), networks
+        if self.vm.papers is None:
+            return None  # the concern rollback.no-papers
+        return self.vm.papers.cluster, frozenset(self.vm.papers.places(self.vm.disks).values()), networks
+
+    @property
+    def only(self) -> str:
+        """The one host that it is to run on there, "" where any will do."""
+        return self.spec.host if self.there.name == self.spec.target else ""
+
+    @property
+    def hosts(self) -> list[Host]:
+        """The hosts that it may be given there: usable, in its cluster, with its datastores and networks."""
+        needed = self.needed
+        return [one for one in self.there.hosts if needed and can_run(one, *needed) and self.only in ("", one.name)]
+
+    @property
+    def modern(self) -> list[Host]:
+        """Those of the hosts that run its virtual hardware; all where none does, which is a concern of its own."""
+        return [one for one in self.hosts if suffices(one, Needs(hardware=self.vm.hardware))] or self.hosts
+
+    @property
+    def hardware(self) -> int:
+        """The highest virtual hardware that one of the hosts runs, or where there is none one of its cluster; 0: not known."""
+        cluster = self.needed[0] if self.needed else ""
+        around = self.hosts or [host for host in self.there.hosts if cluster in ("", host.cluster)]
+        return max((host.hardware for host in around), default=0)
 
 
 def leaving(spec: VmSpec, seen: Observation) -> Iterator[Move]:

@@ -41,12 +41,12 @@ def _back(spec: VmSpec, seen: Observation) -> Iterator[Move]:
     source="govmomi: esxi_version.go",
 )
 def hardware_too_new(spec: VmSpec, seen: Observation) -> Iterator[Found]:
-    """Find virtual hardware above what the old hosts run (6.0: 11)."""
+    """Find virtual hardware above what each of the old hosts runs (6.0: 11)."""
     for move in _back(spec, seen):
-        if 0 < move.there.hardware < move.vm.hardware:
+        if 0 < move.hardware < move.vm.hardware:
             yield Found(
                 f"its virtual hardware was upgraded to {move.vm.hardware}; "
-                f"the hosts of {move.there.vcenter} run at most {move.there.hardware}"
+                f"the hosts of {move.there.vcenter} that it may go to run at most {move.hardware}"
             )
 
 

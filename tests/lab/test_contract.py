@@ -214,6 +214,7 @@ def test_unregistered_it_is_found_by_its_files_with_its_papers(world: World) -> 
     found = seen.adrift[0]
     assert (found.name, found.instance_uuid, found.vmx) == ("app01", before.instance_uuid, before.vmx)
     assert found.volumes == before.volumes
+    assert found.needs == before.needs
     assert found.papers is not None
     assert found.papers.power is Power.ON
 

@@ -105,7 +105,7 @@ def test_the_source_site(lab: Lab, opened: Opened) -> None:
     assert {volume.name for volume in view.volumes} == {f"old-fc-0{number}" for number in (1, 2, 3, 4)}
     assert all(volume.id.startswith("vmfs:") for volume in view.volumes)
     assert view.networks == {"VM Network", "DMZ"}
-    assert view.hardware == 11
+    assert {host.hardware for host in view.hosts} == {11}
 
 
 def test_a_bulk_read_and_then_no_call_but_the_wait(lab: Lab, opened: Opened) -> None:

@@ -16,7 +16,7 @@ from migration.admission import Admission, NotYet
 from migration.converge import converge
 from migration.errors import Blocked, Held, Paused
 from migration.load import Load
-from migration.model import InFlight
+from migration.model import InFlight, Needs
 from migration.observation import Observation
 from migration.wanted import Identity, Stage, VmSpec, Wave, Window
 from tests.fake_sites import FakeSites, a_vm
@@ -183,14 +183,16 @@ def test_memory_is_kept_from_registration_until_the_guest_runs() -> None:
         with admission.admitted(SPEC, action, vm, SEEN) as placed:
             assert isinstance(placed, Placed)
 
+    register = replace(REGISTER, needs=Needs(memory=16, mhz=500))
     do(Unregister("source"))
-    do(REGISTER)
+    do(register)
     assert admission._turns.load.memory("target/esx70-1") == 16
-    do(REGISTER)  # somebody undid it: it is registered anew
+    assert admission._turns.load.mhz("target/esx70-1") == 500
+    do(register)  # somebody undid it: it is registered anew
     assert admission._turns.load.memory("target/esx70-1") + admission._turns.load.memory("target/esx70-2") == 16
     do(PowerOn())
     assert admission._turns.load == Load()
-    do(REGISTER)
+    do(register)
     admission.ended(SPEC, RuntimeError("it does not power on"))
     assert admission._turns.load == Load()
 

@@ -18,7 +18,7 @@ from migration.model import Device, Nic, Power, Severity, Tools, Vm
 from migration.wanted import Identity, VmSpec
 from tests.fake_sites import a_vm
 from tests.unit import worlds_place, worlds_vm
-from tests.unit.concern_worlds import BACK, STOPPING, World, disk, hosts, world
+from tests.unit.concern_worlds import BACK, STOPPING, World, disk, hosts, live_world, world
 from tests.unit.test_decide import PAPERS, SPEC, arrived, settled
 
 CASES = {**worlds_vm.CASES, **worlds_place.CASES}
@@ -165,6 +165,8 @@ AWFUL: Final[dict[str, Any]] = {
     "consolidation": True,
     "hardware": 21,
     "memory": 5000.0,
+    "cpus": 500,
+    "cpu_reservation": 5_000_000.0,
     "memory_reservation": 5000.0,
     "pinned": "CPU affinity",
     "snapshots": 5,
@@ -187,9 +189,44 @@ BEFOREHAND: Final = {
     "disk.nonpersistent",
     "datastore.too-small",
     "guest.tools-installer",
+    "host.cpu-too-few",
+    "host.cpu-reservation",
     "site.permission",
 }
 """Nothing that is worth a guest that stays down."""
+
+
+class TestProcessors:
+    """How grave it is that no host can run a VM depends on whether it is to run."""
+
+    @pytest.mark.parametrize(
+        ("identifier", "vm", "severity"),
+        [
+            ("host.cpu-too-few", a_vm(cpus=49), Severity.BLOCKS),
+            ("host.cpu-too-few", a_vm(cpus=49, power=Power.OFF), Severity.WARNS),
+            ("host.cpu-reservation", a_vm(cpu_reservation=60_001), Severity.BLOCKS),
+            ("host.cpu-reservation", a_vm(cpu_reservation=20_001), Severity.WARNS),
+        ],
+    )
+    def test_severity(self, identifier: str, vm: Vm, severity: Severity) -> None:
+        found = concerns(*world(vm, target=worlds_place.SMALL))
+        assert [one.severity for one in found if one.id == identifier] == [severity]
+
+    def test_one_that_is_off_and_crosses_would_be_refused(self) -> None:
+        assert blocks(live_world(a_vm(cpus=49, power=Power.OFF), target=worlds_place.SMALL)) == {"host.cpu-too-few"}
+
+    def test_what_is_wrong_with_every_host_is_told_at_once(self) -> None:
+        seen = world(a_vm(cpus=49, cpu_reservation=60_001, hardware=20), target=worlds_place.SMALL)
+        assert blocks(seen) == {"hardware.too-new", "host.cpu-too-few", "host.cpu-reservation"}
+
+    def test_hosts_of_other_clusters_do_not_count(self) -> None:
+        spec, seen = world(a_vm(hardware=13))
+        old = replace(seen.sites["target"].hosts[0], name="old", cluster="other", hardware=11)
+        elsewhere = replace(old, hardware=19)
+        for others, expected in (((old,), set()), ((elsewhere,), {"hardware.too-new"})):
+            mine = hosts("target", hardware=19 if others == (old,) else 11)["hosts"]
+            view = replace(seen.sites["target"], hosts=(*mine, *others))
+            assert blocks((spec, replace(seen, sites={**seen.sites, "target": view}))) == expected
 
 
 class TestOnItsWay:
@@ -197,7 +234,7 @@ class TestOnItsWay:
 
     def around(self, vm: Vm, spec: VmSpec = SPEC) -> World:
         lacking = {"lacking": (("tokyo7", "Folder.Create"),)}
-        return world(vm, spec=spec, target={**hosts("target", memory=768.0), **lacking})
+        return world(vm, spec=spec, target={**hosts("target", memory=768.0, threads=96, mhz=200_000.0), **lacking})
 
     def test_before_it_departs_all_of_it_blocks(self) -> None:
         assert blocks(self.around(a_vm(**AWFUL))) == UNSAFE | BEFOREHAND
@@ -221,7 +258,7 @@ class TestOnItsWay:
             "rdm.physical",
             "disk.shared",
             "device.passthrough",
-            *BEFOREHAND - {"vm.in-vapp"},
+            *BEFOREHAND - {"vm.in-vapp", "host.cpu-too-few", "host.cpu-reservation"},
         }
 
     def test_registered_nowhere_nothing_keeps_it_from_being_registered(self) -> None:

@@ -147,6 +147,13 @@ class TestRegisteredNowhere:
         assert isinstance(step, Register)
         assert step.site == "target"
 
+    def test_what_its_host_must_have_is_what_the_files_say(self) -> None:
+        for power, cpus in ((Power.ON, 4), (Power.OFF, 0)):
+            vm = a_vm(cpus=4, hardware=11, power=Power.OFF, papers=replace(PAPERS, power=power))
+            step = next_step(SPEC, replace(see(), adrift=(expect.adrift(vm),)))
+            assert isinstance(step, Register)
+            assert (step.needs.cpus, step.needs.hardware) == (cpus, 11)
+
     def test_one_that_a_person_unregistered_is_on_its_way_again(self) -> None:
         gone = expect.adrift(settled(power=Power.OFF))
         step = next_step(SPEC, replace(see(), adrift=(gone,)))

@@ -8,7 +8,7 @@ import pytest
 
 from migration.actions import Cross
 from migration.load import Cost, Load
-from migration.model import Power, Vm
+from migration.model import Needs, Power, Vm
 from migration.observation import Cluster, Host, Observation
 from migration.schedule import Admitted, Later, Nowhere, admit
 from tests.fake_sites import a_vm
@@ -16,6 +16,7 @@ from tests.unit.test_schedule import REGISTER, SEEN, with_hosts
 
 STAY = Cross("target", "app01", "tokyo7", "prod7", "apps", "", (), "", {4000: "pg-prod"}, {}, (), 0, live=True)
 ALONG = replace(STAY, candidates=("vmfs:n1", "vmfs:n2"), size=12)
+BIG = replace(REGISTER, needs=Needs(memory=16))
 HERE, THERE = "source/esx60-1", "target/esx70-1"
 
 
@@ -131,18 +132,81 @@ class TestMemory:
 
     def test_two_that_are_placed_at_once_do_not_count_on_the_same_memory(self) -> None:
         seen = with_target(a_host("few", vms=1, free_memory=20), a_host("many", vms=9, free_memory=64))
-        first = admit("a", REGISTER, None, seen, Load(), memory=16)
+        first = admit("a", BIG, None, seen, Load())
         assert isinstance(first, Admitted)
         assert first.placed.host == "few"
-        second = admit("b", REGISTER, None, seen, Load((first.cost,)), memory=16)
+        second = admit("b", BIG, None, seen, Load((first.cost,)))
         assert isinstance(second, Admitted)
         assert second.placed.host == "many"
 
     def test_a_guest_that_is_down_is_registered_even_where_memory_is_short(self) -> None:
         seen = with_target(a_host("one", free_memory=1), a_host("two", free_memory=2))
-        answer = admit("a", REGISTER, None, seen, Load(), memory=16)
+        answer = admit("a", BIG, None, seen, Load())
         assert isinstance(answer, Admitted)
         assert answer.placed.host == "two"
+
+
+class TestProcessors:
+    SEEN = with_target(
+        a_host("few", vms=1, threads=8, mhz=8_000.0, free_mhz=8_000.0, hardware=11),
+        a_host("many", vms=9, threads=64, mhz=90_000.0, free_mhz=30_000.0, hardware=19),
+    )
+
+    @pytest.mark.parametrize(
+        ("needs", "host"),
+        [
+            (Needs(cpus=8, mhz=8_000, hardware=11), "few"),
+            (Needs(cpus=9), "many"),
+            (Needs(mhz=8_001), "many"),
+            (Needs(hardware=12), "many"),
+            (Needs(cpus=65), "few"),  # better registered where it cannot run than nowhere
+        ],
+    )
+    def test_a_registration_goes_where_the_vm_can_run(self, needs: Needs, host: str) -> None:
+        answer = admit("a", replace(REGISTER, needs=needs), None, self.SEEN, Load())
+        assert isinstance(answer, Admitted)
+        assert answer.placed.host == host
+
+    @pytest.mark.parametrize(
+        ("vm", "host"),
+        [
+            (a_vm(cpus=8, cpu_reservation=8_000), "few"),
+            (a_vm(cpus=9), "many"),
+            (a_vm(cpu_reservation=8_001), "many"),
+            (a_vm(hardware=12), "many"),
+        ],
+    )
+    def test_so_does_a_crossing(self, vm: Vm, host: str) -> None:
+        assert admitted(STAY, vm, self.SEEN).placed.host == host
+
+    def test_a_crossing_that_every_host_would_refuse(self) -> None:
+        for vm in (a_vm(cpus=65), a_vm(cpus=65, power=Power.OFF), a_vm(cpu_reservation=90_001), a_vm(hardware=20)):
+            answer = admit("a", replace(STAY, live=vm.power is Power.ON), vm, self.SEEN, Load())
+            assert isinstance(answer, Nowhere)
+            assert answer.concern.id == "host.none-able"
+        cold = a_vm(cpu_reservation=90_001, power=Power.OFF)
+        assert admitted(replace(STAY, live=False), cold, self.SEEN).placed.host == "few"
+
+    def test_what_is_reserved_on_the_way_or_kept_by_ha_is_not_free(self) -> None:
+        seen = with_target(
+            a_host("few", vms=1, mhz=9_000.0, free_mhz=9_000.0), a_host("many", vms=9, mhz=90_000.0, free_mhz=30_000.0)
+        )
+        action = replace(REGISTER, needs=Needs(mhz=5_000), host="few")
+        first = admit("a", action, None, seen, Load())
+        assert isinstance(first, Admitted)
+        second = admit("b", action, None, seen, Load((first.cost,)))
+        assert isinstance(second, Admitted)
+        assert (first.placed.host, second.placed.host) == ("few", "many")
+        view = seen.sites["target"]
+        half = with_target(*view.hosts, clusters=(Cluster("prod7", ha=True, cpu_reserve=0.2),))
+        kept = admit("a", replace(action, needs=Needs(mhz=8_000)), None, half, Load())
+        assert isinstance(kept, Admitted)
+        assert kept.placed.host == "many"
+
+    def test_a_live_crossing_takes_its_reservation_along(self) -> None:
+        assert admitted(STAY, a_vm(cpu_reservation=500), self.SEEN).cost.mhz == {"target/few": 500}
+        off = a_vm(cpu_reservation=500, power=Power.OFF)
+        assert admitted(replace(STAY, live=False), off, self.SEEN).cost.mhz == {}
 
 
 def test_a_running_vm_goes_only_to_a_host_that_can_take_it_live() -> None:

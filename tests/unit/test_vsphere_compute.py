@@ -37,6 +37,28 @@ def test_a_host() -> None:
     assert not host().vmotion
 
 
+PROCESSORS = {
+    "summary__hardware__cpuMhz": 2600,
+    "summary__hardware__numCpuCores": 16,
+    "summary__hardware__numCpuThreads": 32,
+}
+
+
+def test_the_processors_of_a_host_and_what_running_vms_have_reserved_of_them() -> None:
+    some = vim.ResourceAllocationInfo(reservation=1600)
+    (found,) = inventory(
+        raw.host("host-1", "a", **PROCESSORS),
+        raw.machine("vm-1", "on", config__cpuAllocation=some),
+        raw.machine("vm-2", "off", config__cpuAllocation=some, runtime__powerState="poweredOff"),
+        raw.machine("vm-3", "none"),
+    ).view.hosts
+    assert (found.threads, found.mhz, found.free_mhz) == (32, 41_600, 40_000)
+
+
+def test_processors_that_are_not_shown_are_not_known() -> None:
+    assert (host().threads, host().mhz, host().free_mhz) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("ceilings", "modes"),
     [
@@ -149,10 +171,18 @@ def cluster(
 
 
 @pytest.mark.parametrize(
-    ("policy", "part"), [(ONE_OF_FOUR, 0.25), (PERCENT, 0.3), (COMPUTED, 0.5), (NAMED, 0.25), (None, 0.0)]
+    ("policy", "memory", "cpu"),
+    [
+        (ONE_OF_FOUR, 0.25, 0.25),
+        (PERCENT, 0.3, 0.1),
+        (COMPUTED, 0.5, 0.5),
+        (NAMED, 0.25, 0.25),
+        (None, 0.0, 0.0),
+    ],
 )
-def test_what_admission_control_keeps_free(policy: Any, part: float) -> None:
-    assert cluster(policy=policy).memory_reserve == part
+def test_what_admission_control_keeps_free(policy: Any, memory: float, cpu: float) -> None:
+    found = cluster(policy=policy)
+    assert (found.memory_reserve, found.cpu_reserve) == (memory, cpu)
 
 
 def test_without_ha_or_its_admission_control_nothing_is_kept_free() -> None:

@@ -199,17 +199,17 @@ def test_a_host_in_maintenance_or_away_is_not_usable() -> None:
 def test_the_site() -> None:
     view = inventory().view
     assert view.networks == {"VM Network", "pg-prod"}
-    assert view.hardware == 11
+    assert [host.hardware for host in view.hosts] == [11]
     assert [(volume.name, volume.free, volume.capacity) for volume in view.volumes] == [("old-fc-01", 40.0, 100.0)]
 
 
 @pytest.mark.parametrize(
     ("version", "hardware"), [("7.0.3", 19), ("7.0.0", 17), ("6.7.0", 14), ("6.5.0", 13), ("4.1.0", 0)]
 )
-def test_the_oldest_host_limits_the_hardware(version: str, hardware: int) -> None:
+def test_each_host_has_its_hardware(version: str, hardware: int) -> None:
     newer = raw.host("host-2", "b", summary__config__product=vim.AboutInfo(version="8.0.2"))
     first = raw.host("host-1", "a", summary__config__product=vim.AboutInfo(version=version))
-    assert inventory(newer, first).view.hardware == hardware
+    assert [host.hardware for host in inventory(newer, first).view.hosts] == [hardware, 21]
 
 
 def test_a_vm_is_known_by_its_instance_uuid_first_and_by_name_only_without() -> None:

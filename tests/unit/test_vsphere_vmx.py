@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from migration.model import Adrift, File, Papers, Power
+from migration.model import Adrift, File, Needs, Papers, Power
 from vsphere import vmx
 
 PAPERS = Papers(
@@ -59,6 +59,12 @@ def test_keys_in_any_case_and_absent_devices() -> None:
     one = found(**{"scsi0:1.present": "FALSE", "ETHERNET1.present": "FALSE", "ethernet1.present": "false"})
     assert one.volumes == {"vmfs:1"}
     assert len(one.nics) == 1
+
+
+def test_what_it_needs_of_a_host() -> None:
+    big = {"memSize": "6144", "numvcpus": "4", "sched.cpu.min": "1200", "virtualHW.version": "11"}
+    assert found(**big).needs == Needs(6.0, 4, 1200, 11)
+    assert found(memSize="much").needs == Needs(cpus=1)  # one processor is not written down
 
 
 def test_escapes_stand_for_bytes() -> None:

@@ -32,6 +32,14 @@ NOWHERE = replace(SPEC, cluster="a cluster without hosts")
 NEW = replace(SPEC, networks={"VM Network": "pg-new"})
 ON_NEW = {"vmx": File("vmfs:n1", "app01/app01.vmx"), "disks": disk(file=File("vmfs:n1", "app01/app01.vmdk"))}
 BIG = hosts("target", memory=768.0)
+SMALL = hosts("target", threads=48, mhz=60_000.0, free_mhz=20_000.0)
+KEPT = (Cluster("prod7", ha=True, cpu_reserve=0.75),)
+APART = {  # no host has both
+    "hosts": tuple(
+        replace(host, **{"threads": 8, "hardware": 19} if host.name == "esx70-1" else {"threads": 64, "hardware": 11})
+        for host in hosts("target")["hosts"]
+    )
+}
 VMFS3 = volumes("source", "old-a", version="3.54")
 IMAGE = (Device("iso", "CD/DVD drive 1", File("source:datastore-9", "tools.iso")),)
 IMAGE_ALONG = (Device("iso", "CD/DVD drive 1", File("vmfs:b", "tools.iso")),)
@@ -117,6 +125,11 @@ CASES: Cases = {
         world(a_vm(memory_reservation=800), target=BIG),
         world(a_vm(memory_reservation=700), target=BIG),
     ),
+    "host.cpu-too-few": (world(a_vm(cpus=49), target=SMALL), world(a_vm(cpus=48), target=SMALL)),
+    "host.cpu-reservation": (
+        world(a_vm(cpu_reservation=60_001), target=SMALL),
+        world(a_vm(cpu_reservation=20_000), target=SMALL),
+    ),
     "host.memory-short": (
         world(a_vm(memory=701), target=BIG),
         world(a_vm(memory=699), target=BIG),
@@ -191,11 +204,30 @@ LESS_OBVIOUS = (
         "host.memory-short",
         world(a_vm(memory=600), target={**BIG, "clusters": (Cluster("prod7", ha=True, memory_reserve=0.75),)}),
     ),
+    ("host.cpu-too-few", live_world(a_vm(cpus=49), target=SMALL)),
+    ("host.cpu-too-few", world(a_vm(cpus=49, power=Power.OFF), target=SMALL)),
+    ("host.cpu-too-few", world(settled(cpus=49), spec=BACK, source=hosts("source", threads=48))),
+    ("host.cpu-too-few", world(a_vm(cpus=9), target=APART, spec=replace(SPEC, host="esx70-1"))),
+    ("host.cpu-too-few", world(a_vm(cpus=9, hardware=19), target=APART)),
+    ("host.cpu-reservation", live_world(a_vm(cpu_reservation=60_001), target=SMALL)),
+    ("host.cpu-reservation", world(a_vm(cpu_reservation=20_001), target=SMALL)),
+    (
+        "host.cpu-reservation",  # HA keeps three quarters of 3 hosts' MHz
+        world(a_vm(cpu_reservation=45_001), target={**SMALL, "clusters": KEPT}),
+    ),
+    (
+        "host.cpu-reservation",
+        world(settled(cpu_reservation=9_000), spec=BACK, source=hosts("source", mhz=8_000.0, free_mhz=8_000.0)),
+    ),
     ("live.version", world(settled(), spec=replace(BACK, method=Method.XVM))),
     ("rollback.no-room", world(settled(**ON_NEW), spec=REHOSTED, source=volumes("source", "old-a", free=11))),
 )
 
 ABSENT = (
+    ("host.cpu-too-few", world(a_vm(cpus=49))),  # how many its hosts have is not known
+    ("host.cpu-reservation", world(a_vm(cpu_reservation=60_001))),
+    ("host.cpu-reservation", world(a_vm(cpu_reservation=60_001, power=Power.OFF), target=SMALL)),
+    ("hardware.too-new", world(a_vm(hardware=19), target=APART)),
     ("disk.not-brought-along", live_world(a_vm(disks=ELSEWHERE))),  # vCenter copies its files across
     ("host.none-able", live_world(a_vm(disks=ELSEWHERE))),
     ("network.mac-taken", live_world(a_vm(), macs=MAC)),  # that is live.mac
