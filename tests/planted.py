@@ -70,8 +70,8 @@ PLANTED: Final = (
     Planted(
         "papers take the addresses of a guest that is going down",
         _DECIDE,
-        "    guest = on_its_way or vm  #",
-        "    guest = vm  #",
+        "    guest = on_its_way if on_its_way and not",
+        "    guest = vm if on_its_way and not",
     ),
     Planted(
         "our own mark travels as an attribute of the operator's",
@@ -180,9 +180,39 @@ PLANTED: Final = (
     ),
     Planted(
         "an added disk goes nowhere",
+        "migration/model.py",
+        "self.disks.get(key, self.disks[HOME])",
+        'self.disks.get(key, "")',
+    ),
+    Planted(
+        "a guest that is down is copied before it is up",
+        _METHOD,
+        "    if spec.method is Method.REATTACH or _down(spec, seen, vm):",
+        "    if spec.method is Method.REATTACH:",
+    ),
+    Planted(
+        "who was to go live goes down",
+        _CONVERGE,
+        "        if self.spec.method is Method.AUTO and vm and",
+        "        if self.spec.method is Method.REATTACH and vm and",
+    ),
+    Planted(
+        "copies back fill the old datastore",
+        _SCHEDULE,
+        "        if key in free and free[key] - load.reserved(key) < size:",
+        "        if key in free and free[key] < 0:",
+    ),
+    Planted(
+        "papers of a VM that never left are played back",
         _DECIDE,
-        "papers.disks.get(key, papers.disks[HOME])",
-        'papers.disks.get(key, "")',
+        "    never_left = papers.leaving == vm.site == spec.source",
+        "    never_left = False",
+    ),
+    Planted(
+        "a hung task is waited for for ever",
+        _CONVERGE,
+        "        if self.waited[:2] != (reason, progress):",
+        "        if self.waited[:2] != ():",
     ),
     Planted(
         "register it at the target whatever is wanted", _DECIDE, "    site = spec.home\n", "    site = spec.target\n"
@@ -242,7 +272,7 @@ PLANTED: Final = (
         "            case Act(action) if action == self.last:",
         "            case Act(action) if action is None:",
     ),
-    Planted("try for ever", _CONVERGE, "            if attempts >= ATTEMPTS:", "            if attempts < 0:"),
+    Planted("try for ever", _CONVERGE, "            if attempts >= limit:", "            if attempts < 0:"),
     Planted("Ctrl-C is not heard", _CONVERGE, "        if stop.is_set():", "        if stop is None:"),
     Planted(
         "do the same for ever",
