@@ -414,6 +414,19 @@ def test_a_change_that_fails_says_so_and_is_not_repeated(
     assert vm(sites, "off01").power is Power.ON
 
 
+def test_a_fault_rule_means_one_of_those_that_are_registered(built: Lab, opened: Opened) -> None:
+    sites = opened(built, "old-a", "old-b")
+    registers = {name: taken_off(sites, name)[1] for name in ("twin", "off01")}
+    rule = {"method": "RegisterVM_Task", "object": "off01", "action": "taskFault", "fault": "FileLocked", "count": 1}
+    built.post("/faults", rule)
+    do(sites, "twin", registers["twin"], NEW_HOST)
+    with pytest.raises(Blocked, match="off01"):
+        do(sites, "off01", registers["off01"], NEW_HOST)
+    assert [(one["seen"], one["hits"]) for one in built.get("/faults")] == [(1, 1)]
+    do(sites, "off01", registers["off01"], NEW_HOST)
+    assert vm(sites, "off01").site == "target"
+
+
 def test_a_lost_answer_leaves_the_effect_to_be_observed(built: Lab, opened: Opened) -> None:
     sites = opened(built)
     vm(sites, "off01")
