@@ -12,11 +12,14 @@ import heapq
 import random
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from migration import estimate
 from migration.actions import Cross, Placed, Relocate
+from migration.errors import Held
 from migration.model import Disk, File, Power, Tools, Vm
 from migration.observation import Host, Observation, SiteView, Volume
 from migration.schedule import Admitted, Nowhere
@@ -63,8 +66,14 @@ class Story:
 
 
 def simulate(sites: dict[str, SiteView], copies: Sequence[Copy], *, longest_first: bool = True) -> Story:
-    """Play all copies on a virtual clock that starts at 0."""
+    """Play all copies on a virtual clock that starts at 0.
+
+    As in a run, the time that copies took teaches how long the next will take, and a wave's VMs ask once those of the waves
+    before it have ended.
+    """
     turns, moment = Turns(), Moment()
+    unfinished = Counter(one.spec.wave.name for one in copies)
+    behind: list[Copy] = []
     asking = {one.spec.identity: one for one in copies}
     events: list[tuple[float, int, Copy, Admitted | None]] = [
         (one.arrives, number, one, None) for number, one in enumerate(copies)
@@ -79,9 +88,14 @@ def simulate(sites: dict[str, SiteView], copies: Sequence[Copy], *, longest_firs
         asks = [copy]
         if running:
             turns = turns.ended(running.cost)
-            moment = moment.after(copy.spec, None)
+            kind, size = estimate.kind(type(copy.action), copy.vm), estimate.copied(copy.action, copy.vm)
+            moment = replace(moment, rates=moment.rates.after(kind, size, copy.lasts)).after(copy.spec, None)
+            unfinished[copy.spec.wave.name] -= 1
             asks = [asking[who] for who in turns.next()]
         for one in asks:
+            if any(unfinished[name] for name in one.spec.wave.after):
+                behind.append(one)
+                continue
             seen = Observation((one.vm,), sites)
             gate = held(one.spec, one.action, seen, moment)
             if isinstance(gate, Opens):
@@ -89,7 +103,10 @@ def simulate(sites: dict[str, SiteView], copies: Sequence[Copy], *, longest_firs
                 heapq.heappush(events, (gate.at, number, one, None))
             elif isinstance(gate, Closed):
                 turns = turns.without(one.spec.identity)
+                moment = moment.after(one.spec, Held(gate.sentence))
+                unfinished[one.spec.wave.name] -= 1
                 stopped.append((one, gate.sentence))
+                asks += [other for who in turns.next() if (other := asking[who]) not in asks]
             else:
                 seconds = one.lasts if longest_first else 0.0
                 request = Request(one.spec.identity, one.action, one.vm, seen, one.spec.wave.order, seconds)
@@ -100,6 +117,10 @@ def simulate(sites: dict[str, SiteView], copies: Sequence[Copy], *, longest_firs
                     number += 1
                     heapq.heappush(events, (now + one.lasts, number, one, answer))
                     ran.append(Ran(one, answer.placed, now, now + one.lasts))
+        for one in [one for one in behind if not any(unfinished[name] for name in one.spec.wave.after)]:
+            behind.remove(one)
+            number += 1
+            heapq.heappush(events, (now, number, one, None))
     return Story(tuple(ran), tuple(stopped))
 
 

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.engine
 SCENARIO = REPOSITORY / "tests" / "scenarios" / "metadata.yaml"
 VMS = {name: "migrated" for name in ("app01", "app02", "db01")}
 FOR_EVER = ("instanceUuid", "biosUuid", "macs", "notes", "snapshots", "power", "cpus", "memoryMB")
+AT_HOME = ("site", "host", "vmx", "disks", "nics", "extraConfig")
 OF_THE_VCENTER = (
     "folder",
     "pool",
@@ -61,6 +62,14 @@ def pools(lab: Lab, site: str) -> dict[str, Any]:
     return {path: pool for cluster in clusters for path, pool in cluster["pools"].items()}
 
 
+def drs(lab: Lab, site: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return rules and groups of the site's one cluster by name, each with all that it says."""
+    (cluster,) = lab.get("/state")["vcenters"][site]["clusters"]
+    rules, groups = ({one["name"]: one for one in cluster[kind]} for kind in ("rules", "groups"))
+    assert (len(rules), len(groups)) == (len(cluster["rules"]), len(cluster["groups"])), "a name is there once"
+    return rules, groups
+
+
 def picked(vm: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: sorted(vm[key], key=str) if isinstance(vm.get(key), list) else vm.get(key) for key in keys}
 
@@ -74,6 +83,9 @@ def test_a_vm_with_every_kind_of_metadata_there_and_back(lab: Lab, tmp_path: Pat
     site = Site(tmp_path / "clone", config)
     before = {name: seen(lab, name) for name in VMS}
     wanted_pools = pools(lab, "source")
+    rules, groups = drs(lab, "source")
+    assert sorted(rules) == ["app-not-with-db", "app-on-licensed", "app-together"]
+    assert sorted(groups) == ["app-vms", "licensed-hosts"]
 
     site.up()
     outputs = site.outputs()["vms"]
@@ -93,6 +105,10 @@ def test_a_vm_with_every_kind_of_metadata_there_and_back(lab: Lab, tmp_path: Pat
         assert picked(now, kept) == picked(before[name], kept)
         assert set(before[name]["rules"]) - set(now["rules"]) <= {"app-on-licensed"}
     assert any("app-on-licensed" in one for one in outputs["app01"]["papersDiff"])
+    assert drs(lab, "target") == (
+        {name: rule for name, rule in rules.items() if name != "app-on-licensed"},
+        {"app-vms": groups["app-vms"]},
+    )
     for path in ("production", "production/databases"):
         assert pools(lab, "target")[path] == wanted_pools[path]
 
@@ -112,4 +128,11 @@ def test_a_vm_with_every_kind_of_metadata_there_and_back(lab: Lab, tmp_path: Pat
     assert home["disks"] == before["app01"]["disks"]
     site.wants(app02="source", db01="source")
     site.up()
-    assert picked(seen(lab, "app01"), OF_THE_VCENTER) == picked(before["app01"], OF_THE_VCENTER)
+    for name in VMS:
+        home = seen(lab, name)
+        for keys in (FOR_EVER, OF_THE_VCENTER, AT_HOME):
+            assert picked(home, keys) == picked(before[name], keys)
+    assert drs(lab, "source") == (rules, groups)
+    left, empty = drs(lab, "target")
+    assert left == {}, "a rule goes with the last of its VMs"
+    assert all(group["vms"] == [] for group in empty.values()), "a group of a vCenter stays"

@@ -112,6 +112,8 @@ def test_a_bulk_read_and_then_no_call_but_the_wait(lab: Lab, opened: Opened) -> 
     sites = opened(lab)
     vm(sites, "app01")
     before = calls(lab)
+    # About twenty at each vCenter: the session, one filter with its first answer, and what is asked once whatever the number of
+    # VMs. There is room for a few more of those, and none for one call for each of the 16 VMs.
     assert sum(before.values()) < 50
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: vm(sites, "db01"), range(500)))
@@ -175,7 +177,7 @@ def test_asked_to_stop_a_wait_ends_within_a_second(lab: Lab, opened: Opened) -> 
     began = time.monotonic()
     with pytest.raises(Paused):
         sites.wait(version, 30)
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 1.2  # it is asked after 0.2, and a second is what is promised
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ def test_asked_to_stop_a_copy_goes_on_and_the_next_run_finds_it_in_flight(slow: 
 
     with pytest.raises(Paused, match="goes on"):
         first.perform(moving, Relocate({}, (new,), 12), Placed(volume=new), ask)
-    assert time.monotonic() - began[0] < 1.2
+    assert time.monotonic() - began[0] < 1.2  # a second is promised; the rest is the thread's that asked
     second = opened(slow)
     assert vm(second, "app01").in_flight is not None
     until(second, lambda: vm(second, "app01").volumes == {new} and vm(second, "app01").in_flight is None)
@@ -360,7 +362,9 @@ def test_a_guest_without_tools_is_not_waited_for(built: Lab, opened: Opened) -> 
     sites = opened(built)
     began = time.monotonic()
     assert not do(sites, "bare01", ShutDown(30))
-    assert time.monotonic() - began < 5
+    assert (
+        time.monotonic() - began < 5
+    )  # far from the 30 that it may take, and more than a busy machine needs for one call
     assert vm(sites, "bare01").power is Power.ON
 
 
@@ -412,6 +416,19 @@ def test_a_change_that_fails_says_so_and_is_not_repeated(
     assert vm(sites, "off01").power is Power.OFF
     do(sites, "off01", PowerOn())
     assert vm(sites, "off01").power is Power.ON
+
+
+def test_a_fault_rule_means_one_of_those_that_are_registered(built: Lab, opened: Opened) -> None:
+    sites = opened(built, "old-a", "old-b")
+    registers = {name: taken_off(sites, name)[1] for name in ("twin", "off01")}
+    rule = {"method": "RegisterVM_Task", "object": "off01", "action": "taskFault", "fault": "FileLocked", "count": 1}
+    built.post("/faults", rule)
+    do(sites, "twin", registers["twin"], NEW_HOST)
+    with pytest.raises(Blocked, match="off01"):
+        do(sites, "off01", registers["off01"], NEW_HOST)
+    assert [(one["seen"], one["hits"]) for one in built.get("/faults")] == [(1, 1)]
+    do(sites, "off01", registers["off01"], NEW_HOST)
+    assert vm(sites, "off01").site == "target"
 
 
 def test_a_lost_answer_leaves_the_effect_to_be_observed(built: Lab, opened: Opened) -> None:

@@ -21,8 +21,8 @@ import (
 var (
 	soapMethod = regexp.MustCompile(`(?s)<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)`)
 	soapThis   = regexp.MustCompile(`<(?:\w+:)?_this\b[^>]*?\stype="(\w+)"[^>]*>([^<]+)<`)
-	soapName   = regexp.MustCompile(`<name>([^<]+)</name>`)
-	soapPath   = regexp.MustCompile(`<path>([^<]+)</path>`)
+	soapName   = regexp.MustCompile(`<name\b[^>]*>([^<]+)</name>`)
+	soapPath   = regexp.MustCompile(`<path\b[^>]*>([^<]+)</path>`)
 )
 
 // request is what the lab needs to know of a call before it is answered.

@@ -19,6 +19,10 @@ import (
 // path between vCenters of different versions (docs/vsphere-facts.md, "Versions and paths").
 const oldestCross = "6.5"
 
+// clockTolerance is how far the clocks of two vCenters may differ: a login of one at the other is by tokens that are valid for a time,
+// and single sign-on tolerates ten minutes.
+const clockTolerance = 10 * time.Minute
+
 // locate finds and checks the vCenter that a VM is to move to, as its present one does: it has to answer at the URL with the
 // certificate that is pinned, and to accept the credential.
 func (vc *VC) locate(s *types.ServiceLocator) (*VC, types.BaseMethodFault) {
@@ -52,6 +56,10 @@ func (vc *VC) locate(s *types.ServiceLocator) (*VC, types.BaseMethodFault) {
 	}
 	if c.Username != to.Spec.Username || c.Password != to.Spec.Password {
 		return nil, new(types.InvalidLogin)
+	}
+	if apart := (vc.Spec.ClockSkew - to.Spec.ClockSkew).Abs(); apart > clockTolerance {
+		return nil, because(new(types.InvalidLogin), "The clocks of vCenter %s and vCenter %s are %s apart: the login is not valid at that time.",
+			vc.Spec.Name, to.Spec.Name, apart)
 	}
 	return to, nil
 }

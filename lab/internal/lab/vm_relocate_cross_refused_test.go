@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -82,6 +83,25 @@ func TestVersionsBelow65AreRefused(t *testing.T) {
 			stays[*types.NotSupported](l, "app01", unchanged)
 		})
 	}
+}
+
+func TestClocksThatDifferAreRefused(t *testing.T) {
+	for _, ahead := range []string{"source", "target"} {
+		t.Run(ahead, func(t *testing.T) {
+			l := land(t, func(sc *scenario.Scenario) {
+				for i := range sc.VCenters {
+					if sc.VCenters[i].Name == ahead {
+						sc.VCenters[i].ClockSkew = clockTolerance + time.Second
+					}
+				}
+			})
+			stays[*types.InvalidLogin](l, "app01", unchanged)
+		})
+	}
+	l := land(t, func(sc *scenario.Scenario) {
+		sc.VCenters[0].ClockSkew, sc.VCenters[1].ClockSkew = clockTolerance+time.Hour, time.Hour
+	})
+	l.ok(l.move(l.machine(l.source, "app01"), l.spec("new-1")))
 }
 
 func TestTheVMIsChecked(t *testing.T) {
