@@ -67,11 +67,14 @@ def _sentence(
     message: str,
     context: Mapping[str, Any],
 ) -> str:
-    path = _path(place)
-    key = str(place[-1])
+    key = str(place[-1]) if place else ""  # what is no text at all has no place
+    about_key = (
+        key == "[key]" and len(place) > 2 and kind != "extra_forbidden"
+    )  # pydantic's word for a key, not its value
+    path = _path(place[:-2] if about_key else place)
     if kind == "missing":
         return _missing(path, key)
-    value = repr(place[-2]) if key == "[key]" else _shown(data, place)
+    value = repr(place[-2]) if about_key else _shown(data, place)
     if kind == "extra_forbidden":
         known = sorted(_keys(model, place[:-1]))
         near = difflib.get_close_matches(key, known, 1, 0.5)
@@ -103,7 +106,7 @@ def _allowed(context: Mapping[str, Any]) -> str:
 def _path(place: tuple[int | str, ...]) -> str:
     """Return the place as `esxodus:target.hosts[1].name`."""
     text = ""
-    for part in place[:-2] if place[-1] == "[key]" else place:
+    for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return f"esxodus:{text.removeprefix('.')}"
 
