@@ -31,7 +31,7 @@ _FORMS: Final = {
     "switch.version": "a version such as 6.6.0; put it in quotes",
     "host": "the name of a host, as in esxodus:target.hosts",
     "reason": "a reason; it is reported with the warning that it accepts",
-    "name": "text of 1 to 80 characters that neither begins nor ends with a space",
+    "name": "one line of 1 to 80 characters that neither begins nor ends with a space",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from migration.model import Adrift, File, Nic, Papers
 from vsphere.machines import PAPERS
-from vsphere.names import beside
+from vsphere.names import beside, decoded
 
 LONGEST: Final = 1 << 20
 """Bytes that a .vmx may have; real ones have a few thousand. A longer file is none."""
@@ -39,7 +39,7 @@ def adrift(content: bytes, vmx: File, volume: Callable[[str], str | None]) -> Ad
     settings = parsed(content)
     text = settings.get(PAPERS.lower(), "")
     return Adrift(
-        name=settings.get("displayname") or vmx.path.rpartition("/")[2].removesuffix(".vmx"),
+        name=decoded(settings.get("displayname") or vmx.path.rpartition("/")[2].removesuffix(".vmx")),
         instance_uuid=uuid(settings.get("vc.uuid", "")),
         vmx=vmx,
         volumes=frozenset({vmx.volume, *_disk_volumes(settings, vmx, volume)}),
