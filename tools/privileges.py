@@ -19,9 +19,10 @@ INTRO: Final = """\
 
 *Made from `vsphere/privileges.py` by `make docs`; edit that instead.*
 
-Two users, one for each vCenter, that are nobody else's: no administrator, no member of any group. Each has a role of its own, with
-the privileges below and what every role has (System.Anonymous, System.View, System.Read). `pulumi preview` asks both vCenters
-what the users may do and names each privilege that is missing, with its object (`site.permission`), before anything is touched.
+Two users, one for each vCenter, that are nobody else's: no administrator, no member of any group. Each has a role of its own,
+with the privileges below and what every role has (System.Anonymous, System.View, System.Read). `pulumi preview` asks both
+vCenters what the users may do and names each privilege that is missing, with its object (`site.permission`), before anything is
+touched.
 
 | role | of | where to assign it |
 |---|---|---|
@@ -29,9 +30,9 @@ what the users may do and names each privilege that is missing, with its object 
 | `esxodus-target` | the target's user | root folder of the new vCenter, with propagation |
 | `esxodus-building` | the target's user, as long as the site is built | the same, in place of `esxodus-target` |
 
-Privileges marked *root* are looked for at the root folder by vCenter itself. The others are needed on the datacenter and all below it:
-where the users must not reach further, assign a role with the marked ones at the root folder without propagation, and the whole
-role on the datacenter with propagation. `esxodus-building` has to be at the root folder: the datacenter is what it creates.
+Privileges marked *root* are looked for at the root folder by vCenter itself. The others are needed on the datacenter and all
+below it: where the users must not reach further, assign a role with the marked ones at the root folder without propagation, and
+the whole role on the datacenter with propagation. `esxodus-building` has to be at the root folder: the datacenter is what it creates.
 """
 
 HOW: Final = """\
@@ -46,11 +47,12 @@ With PowerCLI, for any of the roles, its privileges one a line in a file named a
 Connect-VIServer vc70.example
 $ids = Get-Content esxodus-target.txt
 New-VIRole -Name esxodus-target -Privilege (Get-VIPrivilege -Id $ids)
-New-VIPermission -Entity (Get-Folder -NoRecursion) -Principal 'VSPHERE.LOCAL\\svc-migrate' -Role esxodus-target -Propagate $true
+$root = Get-Folder -NoRecursion
+New-VIPermission -Entity $root -Principal 'VSPHERE.LOCAL\\svc-migrate' -Role esxodus-target -Propagate $true
 ```
 
-Once the target is built, give its user the role `esxodus-target` in place of `esxodus-building`. After the migration, remove both users.
-The password of root of the new hosts (`hostPassword`) is needed only while they join.
+Once the target is built, give its user the role `esxodus-target` in place of `esxodus-building`. After the migration, remove
+both users. The password of root of the new hosts (`hostPassword`) is needed only while they join.
 """
 
 
