@@ -32,7 +32,8 @@ touched.
 
 Privileges marked *root* are looked for at the root folder by vCenter itself. The others are needed on the datacenter and all
 below it: where the users must not reach further, assign a role with the marked ones at the root folder without propagation, and
-the whole role on the datacenter with propagation. `esxodus-building` has to be at the root folder: the datacenter is what it creates.
+the whole role on the datacenter with propagation. `esxodus-building` has to be at the root folder, below which it creates the
+datacenter.
 """
 
 HOW: Final = """\
