@@ -5,11 +5,14 @@ Named, never referred to: a role, a tag or a rule has another id at each vCenter
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+_hints: Final = functools.cache(get_type_hints)
+"""Each VM's papers are read often, and what a class is declared with does not change."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -193,7 +196,7 @@ def typed(kind: type[T], data: Mapping[str, Any]) -> T:
     Raises: TypeError where a field is missing, unknown, or not of the type that it is declared with.
     """
     made = kind(**data)
-    for name, hint in get_type_hints(kind).items():
+    for name, hint in _hints(cast("Any", kind)).items():
         value = getattr(made, name)
         words = get_args(hint) if get_origin(hint) is Literal else None
         if value not in words if words else isinstance(hint, type) and type(value) is not hint:
