@@ -55,11 +55,13 @@ types: python ## check types
 imports: python ## check the layers
 	@$(venv)/lint-imports --no-logo --cache-dir .build/imports
 
-docs: python ## write docs/concerns.md from the code
+docs: python ## write the pages that are made from the code
 	@$(python) -m tools.concerns
+	@$(python) -m tools.privileges
 
-docs-check: python ## check that docs/concerns.md is as the code says
+docs-check: python ## check that the pages made from the code are as it says
 	@$(python) -m tools.concerns --check
+	@$(python) -m tools.privileges --check
 
 go-check: ## check format and soundness of Go
 	@files=$$(gofmt -l $(go_modules)); [ -z "$$files" ] || { echo "not formatted, run make fmt: $$files"; exit 1; }

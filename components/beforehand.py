@@ -9,8 +9,9 @@ from components.providers import access
 from components.target_site import Adoption, state_of_this_stack
 from migration.errors import SettingsError
 from vsphere import site_storage
-from vsphere.existing import existing
+from vsphere.existing import Existing, existing
 from vsphere.journeys import on_their_way
+from vsphere.names import encoded
 from vsphere.session import close_all
 from vsphere.site import Site
 from vsphere.watch import News
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
     """Verify both vCenters, log in, and return what to adopt, and which VMs are on their way. Changes nothing.
 
-    Raises: Refused, Unreachable; SettingsError where a new datastore is wanted on a disk that may hold data.
+    Raises: Refused, Unreachable; SettingsError where a new datastore is wanted on a disk that may hold data, or where something
+    is to be created under a name that vSphere would change.
     """
     endpoints = access.endpoints(stack)
     try:
         source, target = (Site(endpoints[name], News(), threading.Event()) for name in ("source", "target"))
         there = existing(endpoints["target"])
+        refuse_escaped_names(stack, there)
         new = [datastore for datastore in stack.target.datastores if datastore.name not in there["datastore"]]
         if new:
             hosts = [host.name for host in stack.target.hosts]
@@ -42,6 +45,31 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
     return Adoption(there, state_of_this_stack()), travelling
+
+
+def refuse_escaped_names(stack: Settings, there: Existing) -> None:
+    """Refuse to create what has a slash, a backslash or a percent sign in its name.
+
+    vSphere stores these as escapes, and the plugin would take what it reads again for another name.
+
+    Raises: SettingsError, naming every such name.
+    """
+    target = stack.target
+    declared = [
+        ("datacenter", "datacenter", target.datacenter),
+        ("cluster", "cluster.name", target.cluster.name),
+        *([("switch", "switch.name", target.switch.name)] if target.switch else ()),
+        *(("network", f"networks[{number}].name", one.name) for number, one in enumerate(target.networks)),
+        *(("datastore", f"datastores[{number}].name", one.name) for number, one in enumerate(target.datastores)),
+    ]
+    problems = [
+        f"esxodus:target.{path}: {name!r} has a slash, a backslash or a percent sign, with which nothing can be created here; "
+        "choose another name, or create it by hand: then it is used as it is"
+        for kind, path, name in declared
+        if encoded(name) != name and name not in there[kind]
+    ]
+    if problems:
+        raise SettingsError(problems)
 
 
 def refuse_used_disks(stack: Settings, new: Sequence[Datastore], used: Mapping[str, str]) -> None:

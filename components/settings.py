@@ -9,7 +9,7 @@ import pydantic
 from pydantic import Field, SecretStr
 
 from components import settings_checks, settings_words
-from components.settings_forms import Model, Name
+from components.settings_forms import Existing, Model, Name, StoreName
 from components.settings_site import Fabric, Target, Vcenter
 from components.settings_waves import Accepted, Policy, WantedVm, Wave, accepted, chosen
 from migration.errors import SettingsError
@@ -37,8 +37,8 @@ class Settings(Model):
     target_password: SecretStr
     host_password: SecretStr
     fabric: Fabric = Fabric()
-    old_datastores: Annotated[tuple[Name, ...], Field(min_length=1)]
-    network_map: dict[Name, Name] = Field(default_factory=dict)
+    old_datastores: Annotated[tuple[StoreName, ...], Field(min_length=1)]
+    network_map: dict[Existing, Name] = Field(default_factory=dict)
     policy: Policy = Policy()
     waves: tuple[Wave, ...] = ()
     accept: tuple[Accepted, ...] = ()
@@ -111,5 +111,5 @@ def _plain(key: str, value: object) -> object:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value

@@ -38,6 +38,14 @@ def _sha1(value: str) -> str:
     return value
 
 
+def _bracketless(value: str) -> str:
+    if "[" in value or "]" in value:
+        raise ValueError(
+            "must have no brackets, which vSphere puts around it in the path of a file; rename it in its vCenter"
+        )
+    return value
+
+
 def _moment(value: object) -> datetime:
     """Read ISO 8601 with its offset: a time without one would mean another moment on another machine."""
     try:
@@ -62,6 +70,9 @@ def as_named(value: object) -> object:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^\S(.*\S)?$")]
+StoreName = Annotated[Name, AfterValidator(_bracketless)]
+Existing = Annotated[str, Field(min_length=1, max_length=80)]
+"""The name of something at the source, which is as it is."""
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")]
 Server = Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$")]
 Thumbprint = Annotated[str, BeforeValidator(_thumbprint)]

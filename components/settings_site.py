@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings_forms import Evc, Host, HostThumbprint, Model, Name, Server, Thumbprint
+from components.settings_forms import Evc, Host, HostThumbprint, Model, Name, Server, StoreName, Thumbprint
 
 
 class Vcenter(Model):
@@ -56,7 +56,7 @@ class Network(Model):
 class Datastore(Model):
     """A new VMFS datastore on a blank disk of the new array."""
 
-    name: Name
+    name: StoreName
     kind: Literal["vmfs"]
     disk: Annotated[str, Field(pattern=r"^(naa|eui|t10)\.\S+$")]
 

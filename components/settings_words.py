@@ -31,7 +31,7 @@ _FORMS: Final = {
     "switch.version": "a version such as 6.6.0; put it in quotes",
     "host": "the name of a host, as in esxodus:target.hosts",
     "reason": "a reason; it is reported with the warning that it accepts",
-    "name": "text of 1 to 80 characters that neither begins nor ends with a space",
+    "name": "one line of 1 to 80 characters that neither begins nor ends with a space",
 }
 
 
@@ -67,11 +67,14 @@ def _sentence(
     message: str,
     context: Mapping[str, Any],
 ) -> str:
-    path = _path(place)
-    key = str(place[-1])
+    key = str(place[-1]) if place else ""  # what is no text at all has no place
+    about_key = (
+        key == "[key]" and len(place) > 2 and kind != "extra_forbidden"
+    )  # pydantic's word for a key, not its value
+    path = _path(place[:-2] if about_key else place)
     if kind == "missing":
         return _missing(path, key)
-    value = repr(place[-2]) if key == "[key]" else _shown(data, place)
+    value = repr(place[-2]) if about_key else _shown(data, place)
     if kind == "extra_forbidden":
         known = sorted(_keys(model, place[:-1]))
         near = difflib.get_close_matches(key, known, 1, 0.5)
@@ -103,7 +106,7 @@ def _allowed(context: Mapping[str, Any]) -> str:
 def _path(place: tuple[int | str, ...]) -> str:
     """Return the place as `esxodus:target.hosts[1].name`."""
     text = ""
-    for part in place[:-2] if place[-1] == "[key]" else place:
+    for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return f"esxodus:{text.removeprefix('.')}"
 

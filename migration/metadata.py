@@ -5,9 +5,14 @@ Named, never referred to: a role, a tag or a rule has another id at each vCenter
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+_hints: Final = functools.cache(get_type_hints)
+"""Each VM's papers are read often, and what a class is declared with does not change."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -161,11 +166,11 @@ class Metadata:
     def read(cls, data: Mapping[str, Any]) -> Metadata:
         """Return what `plain` gave. Raises: TypeError, KeyError, ValueError where it is something else."""
         return cls(
-            frozenset(Tag(**one) for one in data.get("tags", ())),
-            frozenset(Permission(**one) for one in data.get("permissions", ())),
+            frozenset(typed(Tag, one) for one in data.get("tags", ())),
+            frozenset(typed(Permission, one) for one in data.get("permissions", ())),
             frozenset(_rule(one) for one in data.get("rules", ())),
             frozenset(str(one) for one in data.get("groups", ())),
-            Overrides(**data.get("overrides", {})),
+            typed(Overrides, data.get("overrides", {})),
         )
 
 
@@ -179,7 +184,24 @@ def pools_plain(pools: Iterable[Pool]) -> list[dict[str, Any]]:
 
 def pools_read(data: Iterable[Mapping[str, Any]]) -> tuple[Pool, ...]:
     """Return what `pools_plain` gave. Raises: TypeError, KeyError where it is something else."""
-    return tuple(Pool(one["path"], Allocation(**one["cpu"]), Allocation(**one["memory"])) for one in data)
+    return tuple(
+        typed(Pool, {**one, "cpu": typed(Allocation, one["cpu"]), "memory": typed(Allocation, one["memory"])})
+        for one in data
+    )
+
+
+def typed(kind: type[T], data: Mapping[str, Any]) -> T:
+    """Make a dataclass of what was JSON: papers can be edited by anybody who may edit a VM.
+
+    Raises: TypeError where a field is missing, unknown, or not of the type that it is declared with.
+    """
+    made = kind(**data)
+    for name, hint in _hints(cast("Any", kind)).items():
+        value = getattr(made, name)
+        words = get_args(hint) if get_origin(hint) is Literal else None
+        if value not in words if words else isinstance(hint, type) and type(value) is not hint:
+            raise TypeError(f"{name} of {kind.__name__} is {value!r}")
+    return made
 
 
 def _members(rule: Rule) -> str:
@@ -191,4 +213,4 @@ def _members(rule: Rule) -> str:
 
 def _rule(data: Mapping[str, Any]) -> Rule:
     members = tuple((str(uuid), str(name)) for uuid, name in data.get("members", ()))
-    return Rule(**{**data, "members": members})
+    return typed(Rule, {**data, "members": members})

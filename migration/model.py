@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-from migration.metadata import NO_METADATA, Metadata, Pool, pools_plain, pools_read
+from migration.metadata import NO_METADATA, Metadata, Pool, pools_plain, pools_read, typed
 
 HOME: Final = "home"
 """The key of the .vmx among the files of a VM in `Papers.disks` and `Relocate.to`; a disk's key is its device key."""
@@ -171,14 +171,15 @@ class Papers:
         """Return the papers in `text`, or None where it does not hold any (a person edited them, or another tool)."""
         try:
             data = json.loads(text)
+            json.dumps(data, ensure_ascii=False).encode()  # half a character could not be sent to a vCenter again
             data["power"] = Power(data["power"])
             for name in ("nics", "disks", "attributes"):
                 data[name] = {str(key): str(value) for key, value in data[name].items()}
             data["metadata"] = Metadata.read(data.get("metadata", {}))
             data["pools"] = pools_read(data.get("pools", ()))
             data["addresses"] = tuple(str(address) for address in data.get("addresses", ()))
-            return cls(**data)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            return typed(cls, data)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
 

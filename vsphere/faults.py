@@ -26,7 +26,7 @@ from migration.errors import (
 )
 from migration.model import Concern, Power, Severity
 from vsphere.meanings import AT_THE_OTHER, MEANINGS, Kind, Meaning
-from vsphere.tls import Endpoint, unreachable
+from vsphere.tls import Endpoint, colons, unreachable
 
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError)
 """What pyVmomi raises where it cannot make sense of an answer."""
@@ -59,6 +59,8 @@ def translated(
     sentence = f"{doing} failed at {endpoint}: {why} ({name})"
     if elsewhere:
         assert other is not None  # noqa: S101 - else nothing was looked up
+        if isinstance(error, vim.fault.SSLVerifyFault) and other.thumbprint:
+            why = f"{why}, but {colons(other.thumbprint)} is pinned"
         sentence = f"{doing} failed at {endpoint}, which was to log in to {other} as {other.username}: {why} ({name})"
     match meaning.kind:
         case Kind.BLOCKED:

@@ -8,6 +8,7 @@ from typing import Final
 from migration.model import File
 
 _ESCAPES: Final = {"%": "%25", "/": "%2f", "\\": "%5c"}
+_ESCAPED_SLASH: Final = re.compile(r"%((?:25)*2f)")
 _PATH: Final = re.compile(r"^\[(?P<datastore>[^\]]*)\] ?(?P<path>.*)$")
 _MOUNTED: Final = re.compile(r"^/vmfs/volumes/(?P<volume>[^/]+)/(?P<path>.+)$")
 
@@ -29,13 +30,16 @@ def encoded(name: str) -> str:
 
 
 def segment(name: str) -> str:
-    """Return an object's name as one segment of a path: decoded, but for a slash in it, which stays `%2f`."""
-    return decoded(name).replace("/", "%2f")
+    """Return an object's name as one segment of a path: decoded, but for a slash in it, which stays `%2f`.
+
+    A name in which people wrote `%2f` has `%252f` in its place, so that no two names become one segment.
+    """
+    return _ESCAPED_SLASH.sub(r"%25\1", decoded(name)).replace("/", "%2f")
 
 
 def stored_segment(part: str) -> str:
     """Return the name that vSphere stores for one segment of a path."""
-    return encoded(part.replace("%2f", "/"))
+    return encoded(_ESCAPED_SLASH.sub(lambda found: "%" + found[1][2:] if found[1] != "2f" else "/", part))
 
 
 def split_path(text: str) -> tuple[str, str]:

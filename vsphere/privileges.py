@@ -70,22 +70,38 @@ NEEDED: Final = (
 """Every privilege that the steps of a VM need. VMs may go back, so that both sites need nearly the same."""
 
 
-def needed(site: str, api: tuple[int, ...]) -> tuple[Privilege, ...]:
+_AT_TARGET: Final = frozenset({TARGET})
+BUILDING: Final = (
+    Privilege("Datacenter.Create", "create the datacenter", _AT_TARGET, _ROOT),
+    Privilege("Host.Inventory.CreateCluster", "create the cluster", _AT_TARGET),
+    Privilege("Host.Inventory.AddHostToCluster", "let the new hosts join", _AT_TARGET),
+    Privilege("Host.Config.Settings", "settle the lockdown mode of a host that joins", _AT_TARGET),
+    Privilege("DVSwitch.Create", "create the distributed switch", _AT_TARGET),
+    Privilege("DVSwitch.HostOp", "make the hosts members of the distributed switch", _AT_TARGET),
+    Privilege("Host.Config.Network", "give network cards of the hosts to the distributed switch", _AT_TARGET),
+    Privilege("DVPortgroup.Create", "create the port groups", _AT_TARGET),
+)
+"""What the target's user needs beside them as long as the site is being built; what NEEDED has is not repeated."""
+
+
+def needed(site: str, api: tuple[int, ...], *, building: bool = False) -> tuple[Privilege, ...]:
     """Return what is needed at the site; at one of another name than source and target, all of it."""
-    return tuple(one for one in NEEDED if api >= one.since and (site in one.sites or site not in _BOTH))
+    every = (*NEEDED, *(BUILDING if building else ()))
+    return tuple(one for one in every if api >= one.since and (site in one.sites or site not in _BOTH))
 
 
 def lacking(session: Session, site: str, snapshot: Snapshot, api: tuple[int, ...]) -> tuple[tuple[str, str], ...]:
     """Return (object, privilege) for all that our user needs at the site and has not, by one call; () where it cannot be asked.
 
-    Asked of every datacenter and of the root; where there is no datacenter yet, of the root alone.
+    Asked of every datacenter and of the root; where there is no datacenter yet, of the root alone, and for what building it
+    needs too.
 
     Raises: Transient.
     """
     content = session.content
-    wanted = needed(site, api)
     root = content.rootFolder
     datacenters = [cast("vim.ManagedEntity", record.ref) for record in snapshot.of(vim.Datacenter)]
+    wanted = needed(site, api, building=not datacenters)
     names = {record.moref: _name(record) for record in snapshot.of(vim.Datacenter)} | {moref(root): "the root folder"}
     roots = {one.id for one in wanted if one.on == _ROOT or not datacenters}
     below = {one.id for one in wanted} - roots

@@ -8,6 +8,7 @@ import http.client
 import json
 import logging
 import re
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ _HEADER: Final = "vmware-api-session-id"
 _IDENTIFIER: Final = re.compile(r"/id:[^/?]+")
 _PATIENCE: Final = 60.0
 """Seconds without a byte after which a call counts as lost."""
+LONGEST: Final = 1 << 26
+"""Bytes that an answer may have."""
 
 
 class RestError(Unexpected):
@@ -89,15 +92,17 @@ class Rest:
         try:
             self._peer.request(method, path, content, sent)
             answer = self._peer.getresponse()
-            text = answer.read()
+            text = answer.read(LONGEST + 1)
         except (OSError, http.client.HTTPException) as error:
             raise tls.unreachable(self.endpoint, error) from error
         return self._value(path, answer.status, text)
 
     def _value(self, path: str, status: int, text: bytes) -> Any:
+        if len(text) > LONGEST:
+            raise RestError(f"{self.endpoint}: {path}: the answer is longer than {LONGEST} bytes", "too long", status)
         try:
             data = json.loads(text) if text.strip() else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             data = {}
         if not isinstance(data, dict):
             data = {"value": data}
@@ -115,5 +120,20 @@ class Rest:
 def _said(data: dict[str, Any]) -> str:
     """Return what the vCenter says for people."""
     value = data.get("value")
-    messages = value.get("messages", ()) if isinstance(value, dict) else ()
-    return "; ".join(str(one.get("default_message", "")) for one in messages if isinstance(one, dict))
+    messages = value.get("messages") if isinstance(value, dict) else None
+    told = messages if isinstance(messages, list) else ()
+    return "; ".join(str(one.get("default_message", "")) for one in told if isinstance(one, dict))
+
+
+@contextlib.contextmanager
+def reading(endpoint: Endpoint, what: str) -> Iterator[None]:
+    """Take answers apart in the block.
+
+    Raises: RestError where one is not of the form that the API has.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise RestError(
+            f"{endpoint}: {what}: the answer is not of the form that is known", "unknown form", 0
+        ) from error

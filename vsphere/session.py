@@ -93,7 +93,7 @@ class Session:
         return self._call(doing, call, subject, repeat=False, other=other)
 
     def download(self, path: str, query: dict[str, str], limit: int) -> bytes | None:
-        """Return at most `limit` bytes of a file that the vCenter serves over HTTPS, or None where there is none.
+        """Return a file that the vCenter serves over HTTPS, or None where there is none, or one of more than `limit` bytes.
 
         Raises: Refused, SessionLost, Unreachable, Unexpected.
         """
@@ -102,6 +102,11 @@ class Session:
             self.renew(self._logins)
             answer = self._get(path, query, limit)
         status, body = answer
+        if status == http.client.OK and len(body) > limit:
+            log.warning(
+                "%s: %s %s has more than %d bytes: not read", self.endpoint, query.get("dsName", ""), path, limit
+            )
+            return None  # half of it could say anything
         if status == http.client.OK:
             return body
         if status == http.client.NOT_FOUND:
@@ -227,7 +232,7 @@ class Session:
         try:
             peer.request("GET", f"{path}?{urlencode(query)}", headers={"Cookie": cookie.partition(";")[0]})
             answer = peer.getresponse()
-            return answer.status, answer.read(limit)
+            return answer.status, answer.read(limit + 1)
         except (OSError, http.client.HTTPException) as error:
             raise tls.unreachable(self.endpoint, error) from error
         finally:

@@ -16,7 +16,7 @@ from pyVmomi import vim
 
 from migration.errors import MigrationError, Refused
 from migration.metadata import Tag
-from vsphere.rest import Rest, RestError
+from vsphere.rest import Rest, RestError, reading
 from vsphere.session import moref
 from vsphere.tls import Endpoint
 
@@ -40,7 +40,7 @@ _writing = threading.Lock()
 def read(endpoint: Endpoint) -> Tags | None:
     """Return the tags of the site's VMs, or None where it has none that can be read; says why in the log. Changes nothing."""
     try:
-        with Rest(endpoint) as rest:
+        with Rest(endpoint) as rest, reading(endpoint, "reading tags"):
             return _read(rest)
     except RestError as error:
         level = logging.INFO if error.status == http.client.NOT_FOUND else logging.WARNING
@@ -63,13 +63,14 @@ def attach(site: Site, ref: vim.ManagedEntity, tags: Iterable[Tag]) -> tuple[str
     with Rest(site.endpoint) as rest:
         for tag in sorted(tags):
             try:
-                with _writing:
+                with _writing, reading(site.endpoint, f"looking for tag {tag}"):
                     key = _ensured(rest, tag)
                 rest.change(f"{_ROOT}tag-association/id:{_quoted(key)}?~action=attach", {"object_id": target}, name)
             except (RestError, Refused) as error:
                 undone.append(f"tag {tag}: {error}")
         attached = rest.ask(f"{_ASSOCIATION}list-attached-tags", {"object_id": target}) or ()
-        site.tagged(moref(ref), frozenset(_named(rest, attached).values()))
+        with reading(site.endpoint, f"reading the tags of {name}"):
+            site.tagged(moref(ref), frozenset(_named(rest, attached).values()))
     return tuple(undone)
 
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from migration.model import Adrift, File, Needs, Nic, Papers
 from vsphere.machines import PAPERS
-from vsphere.names import beside
+from vsphere.names import beside, decoded
 
 LONGEST: Final = 1 << 20
-"""Bytes of a .vmx that are read; real ones have a few thousand."""
+"""Bytes that a .vmx may have; real ones have a few thousand. A longer file is none."""
 
 _LINE: Final = re.compile(r'^\s*(?P<key>[^#=\s][^=\s]*)\s*=\s*"(?P<value>[^"]*)"\s*$')
 _ESCAPE: Final = re.compile(rb"\|([0-9A-Fa-f]{2})")
@@ -29,7 +29,7 @@ def parsed(content: bytes) -> dict[str, str]:
     for line in content.splitlines():
         match = _LINE.match(_decoded(line, encoding))
         if match:
-            value = _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), match["value"].encode())
+            value = _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), match["value"].encode(errors="replace"))
             settings[match["key"].lower()] = value.decode(errors="replace")
     return settings
 
@@ -39,7 +39,7 @@ def adrift(content: bytes, vmx: File, volume: Callable[[str], str | None]) -> Ad
     settings = parsed(content)
     text = settings.get(PAPERS.lower(), "")
     return Adrift(
-        name=settings.get("displayname") or vmx.path.rpartition("/")[2].removesuffix(".vmx"),
+        name=decoded(settings.get("displayname") or vmx.path.rpartition("/")[2].removesuffix(".vmx")),
         instance_uuid=uuid(settings.get("vc.uuid", "")),
         vmx=vmx,
         volumes=frozenset({vmx.volume, *_disk_volumes(settings, vmx, volume)}),
@@ -60,7 +60,7 @@ def uuid(text: str) -> str:
 def _decoded(line: bytes, encoding: str) -> str:
     try:
         return line.decode(encoding, errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # no such encoding, or one of Python's that is none of text
         return line.decode(errors="replace")
 
 

@@ -29,6 +29,8 @@ GRACE: Final = 2.0
 """Seconds between the request to end and the end."""
 LINES: Final = 5
 """How many of the last lines that a command wrote are shown where it fails."""
+_TELLING: Final = 6
+"""Characters from which on a password is also looked for within the values of variables."""
 _LOOK: Final = 0.1
 """Seconds between two looks at a command that runs."""
 
@@ -40,7 +42,8 @@ class ThisMachine:
         self, stop: threading.Event, *, withheld: frozenset[str] = frozenset(), folder: Path | None = None
     ) -> None:
         """Commands run in `folder`: the project's, in which a provider is started, where none is given."""
-        self._stop, self._withheld, self._folder = stop, withheld, folder or Path.cwd()
+        self._stop, self._folder = stop, folder or Path.cwd()
+        self._withheld = tuple(filter(None, withheld))
 
     def run(self, hook: Hook, facts: Mapping[str, str], say: Callable[[str], None]) -> None:
         """See migration.outside.Outside."""
@@ -110,8 +113,12 @@ class ThisMachine:
         return {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PULUMI_", "ESXODUS_")) and value not in self._withheld
+            if not name.startswith(("PULUMI_", "ESXODUS_")) and not self._tells(value)
         }
+
+    def _tells(self, value: str) -> bool:
+        """Say whether a variable holds a password, alone or within something; a short one is found anywhere by chance."""
+        return any(value == secret or (len(secret) >= _TELLING and secret in value) for secret in self._withheld)
 
 
 def _read(output: IO[str], lines: deque[str]) -> None:

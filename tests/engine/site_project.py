@@ -41,7 +41,9 @@ def site_config(lab: Lab, vms: Mapping[str, str]) -> Config:
             "datacenter": "tokyo7",
             "cluster": {"name": "prod7", "evc": "auto", "ha": True, "drs": True},
             "hosts": [
-                {"name": name, "thumbprint": hosts[name]["thumbprint"]} for name in ("esx70-1.lab", "esx70-2.lab")
+                {"name": name, "thumbprint": host["thumbprint"]}
+                for name, host in sorted(hosts.items())
+                if "esx70" in name
             ],
             "switch": {"name": "dvs-prod7", "uplinks": ["vmnic1"]},
             "networks": [{"name": "pg-prod", "vlan": 20}, {"name": "pg-dmz", "vlan": 30}],

@@ -25,6 +25,7 @@ from tools.running_lab import Lab
 from vsphere import audit, tls
 from vsphere.session import moref
 from vsphere.sites import VSphereSites
+from vsphere.tls import Endpoint
 
 pytestmark = pytest.mark.lab
 
@@ -357,3 +358,27 @@ def test_a_lost_answer_leaves_the_crossing_to_be_observed(live: Lab, opened: Ope
     while not (vms := sites.observe(Identity("off01"), look_adrift=False)[0].vms) or vms[0].site != "target":
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_a_certificate_that_is_exchanged_at_the_last_moment_stops_it_with_both_thumbprints(
+    live: Lab, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sites = opened(live)
+    before = vm(sites, "app01")
+    new = volume(sites, "target", "gold7-01")
+    pinned = live.endpoints["vcenters"]["target"]["thumbprint"]
+    shown = []
+
+    def exchanging(endpoint: Endpoint) -> str:
+        shown.append(live.post("/vcenters/target/certificate")["thumbprint"])
+        return tls.colons(endpoint.thumbprint)
+
+    monkeypatch.setattr(tls, "thumbprint", exchanging)
+    with pytest.raises(Refused) as raised:
+        cross(sites, before, crossing(before, candidates=(new,)), Placed(HOST, new))
+    assert f"has the thumbprint {shown[0]}" in str(raised.value)
+    assert f"{pinned} is pinned" in str(raised.value)
+    homes = live.get("/state")["vcenters"]
+    assert [site for site, state in homes.items() for one in state["vms"].values() if one["name"] == "app01"] == [
+        "source"
+    ]

@@ -36,6 +36,29 @@ def test_a_blank_disk_is_not() -> None:
     beforehand.refuse_used_disks(stack, stack.target.datastores, {"naa.a1": "holds datastore dsA"})
 
 
+@pytest.mark.parametrize("name", ["pg 10/20", "100%", "a\\b"])
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("datacenter", "datacenter"),
+        ("cluster", "cluster.name"),
+        ("switch", "switch.name"),
+        ("network", "networks.0.name"),
+        ("datastore", "datastores.0.name"),
+    ],
+)
+def test_a_name_that_vsphere_would_change_is_only_for_what_exists(kind: str, path: str, name: str) -> None:
+    kinds = ("datacenter", "cluster", "switch", "network", "datastore")
+    nothing: dict[str, dict[str, str]] = {one: {} for one in kinds}
+    stack = Settings.parse(changed(f"target.{path}", name))
+    with pytest.raises(SettingsError) as caught:
+        beforehand.refuse_escaped_names(stack, nothing)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"esxodus:target.{path.replace('.0', '[0]')}: {name!r} has a slash")
+    beforehand.refuse_escaped_names(stack, {**nothing, kind: {name: "id-1"}})
+    beforehand.refuse_escaped_names(Settings.parse(GOOD), nothing)
+
+
 def test_a_vmfs_5_datastore_may_come_along() -> None:
     assert old_datastores._wrong("dsA", volume(), "vc60") is None
 

@@ -187,7 +187,13 @@ def test_no_password_is_ever_shown() -> None:
             "esxodus:waves[1].vms[0].uuid: 'x' is not an instance UUID",
         ),
         ("Waves", [], "esxodus:Waves: there is no such key; did you mean waves?"),
-        ("networkMap", {" x": "y"}, "esxodus:networkMap: ' x' is not text of 1 to 80 characters"),
+        ("networkMap", {"": "y"}, "esxodus:networkMap: '': string should have at least 1 character"),
+        ("networkMap", {"x": " y"}, "esxodus:networkMap.x: ' y' is not one line of 1 to 80 characters"),
+        ("waves.0.vms.0", " app01", "esxodus:waves[0].vms[0].name: ' app01' is not one line of 1 to 80 characters"),
+        ("waves.0.vms.0", "app\n01", "esxodus:waves[0].vms[0].name: 'app\\n01' is not one line of 1 to 80 characters"),
+        ("waves.0.vms.0", "x" * 81, "string should have at most 80 characters"),
+        ("oldDatastores.0", "old [1]", "esxodus:oldDatastores[0]: 'old [1]': must have no brackets"),
+        ("target.datastores.0.name", "[new]", "esxodus:target.datastores[0].name: '[new]': must have no brackets"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place_and_what_is_allowed(path: str, value: object, expected: str) -> None:

@@ -11,7 +11,7 @@ from pyVmomi import vim
 
 from migration.errors import Refused, Unreachable
 from tests.unit import vsphere_objects as raw
-from vsphere.privileges import NEEDED, lacking, needed
+from vsphere.privileges import BUILDING, NEEDED, lacking, needed
 from vsphere.session import Session, moref
 from vsphere.snapshot import Record, Snapshot
 
@@ -105,6 +105,15 @@ def test_what_is_needed_on_the_root_need_not_be_granted_below() -> None:
 def test_where_there_is_no_datacenter_yet_the_root_is_asked() -> None:
     empty = Snapshot({}, {}, {}, 1)
     assert ask(Asked({"group-d1": {"Network.Assign"}}), empty) == (("the root folder", "Network.Assign"),)
+
+
+def test_a_target_without_a_datacenter_has_to_be_built() -> None:
+    empty = Snapshot({}, {}, {}, 1)
+    everything = {one.id for one in (*NEEDED, *BUILDING)}
+    lacks = Asked({"group-d1": everything})
+    assert {privilege for _, privilege in ask(lacks, empty, "target")} == everything
+    assert {privilege for _, privilege in ask(lacks, empty, "source")} == {one.id for one in needed("source", (7, 0))}
+    assert {one.id for one in BUILDING}.isdisjoint(privilege for _, privilege in ask(lacks, None, "target"))
 
 
 def test_what_cannot_be_asked_is_not_lacking(caplog: pytest.LogCaptureFixture) -> None:

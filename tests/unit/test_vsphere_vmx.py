@@ -78,6 +78,11 @@ def test_another_encoding() -> None:
     assert vmx.parsed(b'.encoding = "no-such"\ndisplayName = "x"\n')["displayname"] == "x"
 
 
+def test_the_name_is_as_people_write_it() -> None:
+    assert found(displayName="a%2fb 100%25").name == "a/b 100%"
+    assert vmx.adrift(b"", File("vmfs:1", "a%2fb/a%2fb.vmx"), nowhere).name == "a/b"
+
+
 def test_an_empty_or_broken_file_is_no_accident() -> None:
     one = vmx.adrift(b"\x00\xff garbage", HERE, nowhere)
     assert (one.name, one.instance_uuid, one.papers, one.volumes) == ("app01", "", None, frozenset({"vmfs:1"}))

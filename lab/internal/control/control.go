@@ -26,6 +26,7 @@ func Handler(s *lab.Server) http.Handler {
 		answer(w, []chaos.Rule{})
 	})
 	mux.HandleFunc("POST /reset", c.reset)
+	mux.HandleFunc("POST /vcenters/{name}/certificate", c.exchange)
 	mux.HandleFunc("POST /vcenters/{name}/{state}", c.reachable)
 	return mux
 }
@@ -75,6 +76,19 @@ func (c controller) reachable(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, map[string]string{"vcenter": name, "state": state})
+}
+
+func (c controller) exchange(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	if c.server.Lab().VCenter(name) == nil {
+		refuse(w, http.StatusNotFound, "there is no vCenter "+name)
+		return
+	}
+	if err := c.server.ExchangeCertificate(name); err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	answer(w, c.server.Endpoints().VCenters[name])
 }
 
 func answer(w http.ResponseWriter, v any) {

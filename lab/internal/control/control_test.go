@@ -3,7 +3,10 @@ package control
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -238,6 +241,43 @@ func TestCountersStateResetAndReach(t *testing.T) {
 	var v []lab.Violation
 	if f.call(http.MethodGet, "/violations", nil, &v); len(v) != 0 {
 		t.Errorf("%+v", v)
+	}
+}
+
+func TestAnExchangedCertificateEndsEveryConnectionAndSession(t *testing.T) {
+	f := open(t)
+	ctx := context.Background()
+	c := f.login()
+	before := f.server.Endpoints().VCenters["source"]
+	var now lab.VCenterEndpoint
+	if code := f.call(http.MethodPost, "/vcenters/source/certificate", nil, &now); code != http.StatusOK {
+		t.Fatalf("%d %+v", code, now)
+	}
+	if now.Thumbprint == before.Thumbprint || now.ThumbprintSHA256 == before.ThumbprintSHA256 || now.Host != before.Host {
+		t.Errorf("%+v", now)
+	}
+	peer, err := tls.Dial("tcp", now.Host, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // to look at what it shows
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(peer.ConnectionState().PeerCertificates[0].Raw)
+	_ = peer.Close()
+	if shown := fmt.Sprintf("%X", sum[:]); shown != strings.ReplaceAll(now.ThumbprintSHA256, ":", "") {
+		t.Errorf("it shows %s, and says %s", shown, now.ThumbprintSHA256)
+	}
+	if _, err := f.vm(c, "test02").PowerOn(ctx); !fault.Is(err, &types.NotAuthenticated{}) {
+		t.Errorf("with the session of before: %v", err)
+	}
+	if other := f.server.Endpoints().VCenters["target"].Thumbprint; other == now.Thumbprint {
+		t.Error("both vCenters have one certificate")
+	}
+	var ok map[string]string
+	f.call(http.MethodPost, "/reset", nil, &ok)
+	if again := f.server.Endpoints().VCenters["source"].Thumbprint; again != before.Thumbprint {
+		t.Errorf("after the reset: %s", again)
+	}
+	if code := f.call(http.MethodPost, "/vcenters/sauce/certificate", nil, &ok); code != http.StatusNotFound {
+		t.Errorf("of a vCenter that is not there: %d", code)
 	}
 }
 

@@ -66,16 +66,18 @@ type Certificate struct {
 }
 
 // Certificate makes the certificate of a server: ECDSA P-256 (the one deterministic kind that every TLS client accepts),
-// valid from 2020 to 2049 for its name, localhost and 127.0.0.1.
-func (s Source) Certificate(name string) (Certificate, error) {
-	raw := s.sum("key", []string{name})
+// valid from 2020 to 2049 for its name, localhost and 127.0.0.1. One that replaces an earlier one of the server is named by what
+// tells it apart.
+func (s Source) Certificate(name string, apart ...string) (Certificate, error) {
+	parts := append([]string{name}, apart...)
+	raw := s.sum("key", parts)
 	raw[0] &= 0x7f // below the order of the curve
 	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), raw[:])
 	if err != nil {
 		return Certificate{}, err
 	}
 	t := &x509.Certificate{
-		SerialNumber:          new(big.Int).SetBytes(s.Bytes(8, "serial", name)),
+		SerialNumber:          new(big.Int).SetBytes(s.Bytes(8, "serial", parts...)),
 		Subject:               pkix.Name{CommonName: name, Organization: []string{"Esxodus lab"}},
 		NotBefore:             time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
 		NotAfter:              time.Date(2049, 1, 1, 0, 0, 0, 0, time.UTC),

@@ -108,12 +108,16 @@ func (vc *VC) grant(e mo.Entity, list []types.Permission) {
 	vc.update(e, types.PropertyChange{Name: "permission", Val: slices.Clone(list)})
 }
 
-// seedAccess makes the roles of the scenario and gives its login every privilege but those that it lacks.
+// seedAccess makes the roles of the scenario and gives its login every privilege but those that it lacks, or those alone that it
+// holds.
 func (vc *VC) seedAccess() {
 	root := vc.Map().Get(vc.Model.ServiceContent.RootFolder).(mo.Entity)
 	role := int32(adminRole)
-	if len(vc.Spec.Lacks) > 0 {
-		_, name, _ := strings.Cut(vc.user(), `\`)
+	_, name, _ := strings.Cut(vc.user(), `\`)
+	switch {
+	case len(vc.Spec.Holds) > 0:
+		role = vc.addRole(name, vc.Spec.Holds)
+	case len(vc.Spec.Lacks) > 0:
 		role = vc.addRole(name, slices.DeleteFunc(slices.Clone(scenario.Privileges), func(id string) bool { return slices.Contains(vc.Spec.Lacks, id) }))
 	}
 	vc.access.login = role

@@ -5,6 +5,8 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"esxodus/lab/internal/scenario"
 )
 
 // datastore is Datastore: the simulator's own methods take the capacity of the machine that it runs on.
@@ -50,7 +52,7 @@ func (o *datastore) rename(ref types.ManagedObjectReference, name string) types.
 	if !ok || v == nil {
 		return &types.ManagedObjectNotFound{Obj: ref}
 	}
-	if name == "" {
+	if !scenario.Stored(name) {
 		return &types.InvalidName{Name: name}
 	}
 	if other := vc.volumeNamed(vc.datacenterOf(ref), name); other != nil && other.ref != ref {

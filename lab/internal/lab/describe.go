@@ -41,6 +41,8 @@ func sentence(f types.BaseMethodFault) string {
 		return "Cannot complete operation because VMware Tools is not running in this virtual machine."
 	case *types.DuplicateName:
 		return fmt.Sprintf("The name '%s' already exists.", x.Name)
+	case *types.InvalidName:
+		return fmt.Sprintf("The name '%s' is not valid.", x.Name)
 	case *types.AlreadyExists:
 		return fmt.Sprintf("The specified key, name, or identifier '%s' already exists.", x.Name)
 	case *types.FileLocked:

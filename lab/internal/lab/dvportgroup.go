@@ -9,6 +9,8 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"esxodus/lab/internal/scenario"
 )
 
 // dvPortgroup is DistributedVirtualPortgroup.
@@ -95,7 +97,7 @@ func (vc *VC) configurePortgroup(s *distributedSwitch, pg *simulator.Distributed
 
 func (vc *VC) addPortgroups(s *distributedSwitch, specs []types.DVPortgroupConfigSpec) (*simulator.DistributedVirtualPortgroup, types.BaseMethodFault) {
 	for i := range specs {
-		if specs[i].Name == "" {
+		if !scenario.Stored(specs[i].Name) {
 			return nil, &types.InvalidArgument{InvalidProperty: "spec.name"}
 		}
 		if e := vc.childNamed(vc.parent(s), specs[i].Name); e != nil {
@@ -169,6 +171,9 @@ func (o *dvPortgroup) reconfigure(pg *simulator.DistributedVirtualPortgroup, s *
 		return because(new(types.ConcurrentAccess), "The port group has been changed meanwhile: its configuration is version %s, not %s.", version, spec.ConfigVersion)
 	}
 	if spec.Name != "" && spec.Name != old {
+		if !scenario.Stored(spec.Name) {
+			return &types.InvalidName{Name: spec.Name}
+		}
 		if e := vc.childNamed(vc.parent(pg), spec.Name); e != nil {
 			return &types.DuplicateName{Name: spec.Name, Object: e.Reference()}
 		}

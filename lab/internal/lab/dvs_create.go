@@ -38,7 +38,7 @@ func (o *folder) CreateDVSTask(req *types.CreateDVS_Task) soap.HasFault {
 
 func (vc *VC) newDVS(f *simulator.Folder, create *types.DVSCreateSpec) (*distributedSwitch, types.BaseMethodFault) {
 	spec := vmwareSpec(create.ConfigSpec)
-	if spec.Name == "" {
+	if !scenario.Stored(spec.Name) {
 		return nil, &types.InvalidArgument{InvalidProperty: "spec.configSpec.name"}
 	}
 	if e := vc.childNamed(f, spec.Name); e != nil {

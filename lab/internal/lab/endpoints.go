@@ -34,10 +34,10 @@ func (s *Server) Endpoints() Endpoints {
 	l := s.Lab()
 	out := Endpoints{Scenario: l.Scenario.Name, Control: s.Control, VCenters: map[string]VCenterEndpoint{}, Hosts: map[string]HostEndpoint{}}
 	for _, vc := range l.VCenters {
-		at := s.Address(vc.Spec.Name)
+		at, cert := s.Address(vc.Spec.Name), vc.Certificate()
 		out.VCenters[vc.Spec.Name] = VCenterEndpoint{
 			Host: at, URL: "https://" + at + "/sdk",
-			Thumbprint: vc.Certificate.SHA1, ThumbprintSHA256: vc.Certificate.SHA256, Certificate: vc.Certificate.PEM,
+			Thumbprint: cert.SHA1, ThumbprintSHA256: cert.SHA256, Certificate: cert.PEM,
 			Username: vc.Spec.Username, Password: vc.Spec.Password, Version: vc.Spec.Version, InstanceUUID: vc.InstanceUUID(),
 		}
 		for _, h := range vc.Spec.Hosts {

@@ -8,13 +8,15 @@ import (
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"esxodus/lab/internal/scenario"
 )
 
-// folder is Folder, as to datacenters, hosts and networks.
+// folder is Folder, as to folders, datacenters, hosts and networks.
 type folder struct{ shadow }
 
 func installFolder(vc *VC) {
-	vc.redirect("Folder", &folder{vc.shadow("InventoryFolder")}, "CreateDatacenter", "CreateCluster", "CreateClusterEx", "AddStandaloneHost_Task", "CreateDVS_Task")
+	vc.redirect("Folder", &folder{vc.shadow("InventoryFolder")}, "CreateFolder", "CreateDatacenter", "CreateCluster", "CreateClusterEx", "AddStandaloneHost_Task", "CreateDVS_Task")
 }
 
 // holds reports whether a folder may contain objects of a type.
@@ -32,7 +34,7 @@ func (o *folder) CreateDatacenter(ctx *simulator.Context, req *types.CreateDatac
 		body.Fault_ = fault(because(new(types.NotSupported), "This folder holds no datacenters."))
 		return body
 	}
-	if req.Name == "" || len(req.Name) > 80 {
+	if !scenario.Stored(req.Name) {
 		body.Fault_ = fault(&types.InvalidName{Name: req.Name})
 		return body
 	}
@@ -41,6 +43,27 @@ func (o *folder) CreateDatacenter(ctx *simulator.Context, req *types.CreateDatac
 		return body
 	}
 	body.Res = &types.CreateDatacenterResponse{Returnval: o.vc.newDatacenter(f, req.Name).Self}
+	return body
+}
+
+// CreateFolder takes the name as it is to be stored: the simulator would escape the percent sign of an escape once more.
+func (o *folder) CreateFolder(req *types.CreateFolder) soap.HasFault {
+	body := &methods.CreateFolderBody{}
+	f, ok := get[*simulator.Folder](o.vc, req.This)
+	switch {
+	case !ok:
+		body.Fault_ = fault(&types.ManagedObjectNotFound{Obj: req.This})
+	case !holds(f, "Folder"):
+		body.Fault_ = fault(because(new(types.NotSupported), "This folder holds no folders."))
+	case !scenario.Stored(req.Name):
+		body.Fault_ = fault(&types.InvalidName{Name: req.Name})
+	default:
+		if e := o.vc.childNamed(f, req.Name); e != nil {
+			body.Fault_ = fault(&types.DuplicateName{Name: req.Name, Object: e.Reference()})
+			return body
+		}
+		body.Res = &types.CreateFolderResponse{Returnval: o.vc.subfolder(f, req.Name).Self}
+	}
 	return body
 }
 
@@ -63,7 +86,7 @@ func (o *folder) cluster(ref types.ManagedObjectReference, name string, spec *ty
 	if !ok || !holds(f, "ComputeResource") {
 		return ref, fault(because(new(types.NotSupported), "This folder holds no clusters."))
 	}
-	if name == "" || len(name) > 80 {
+	if !scenario.Stored(name) {
 		return ref, fault(&types.InvalidName{Name: name})
 	}
 	if e := o.vc.childNamed(f, name); e != nil {

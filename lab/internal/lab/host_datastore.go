@@ -11,6 +11,8 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"esxodus/lab/internal/scenario"
+
 	"esxodus/lab/internal/fabric"
 )
 
@@ -123,7 +125,7 @@ func (o *hostDatastore) create(h *simulator.HostSystem, spec *types.VmfsDatastor
 	vc, l := o.vc, o.vc.lab
 	none := types.ManagedObjectReference{}
 	name := spec.Vmfs.VolumeName
-	if name == "" || len(name) > 80 || strings.ContainsAny(name, "/\\") {
+	if !scenario.Stored(name) || strings.ContainsAny(name, "/\\") {
 		return none, &types.InvalidName{Name: name}
 	}
 	dc := vc.datacenterOf(h.Self)

@@ -358,3 +358,26 @@ func TestPropertiesOfTheVersion(t *testing.T) {
 func unresolvedAt(host string) func(*scenario.Scenario) {
 	return func(s *scenario.Scenario) { s.Arrays[0].LUNs[0].Unresolved = []string{host} }
 }
+
+func TestANameOfAFolderComesAsItIsStored(t *testing.T) {
+	r, ctx := startMetadata(t, nil), context.Background()
+	apps, err := r.source.finder.Folder(ctx, "/tokyo6/vm/apps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := apps.CreateFolder(ctx, "a%2fb 100%25")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := r.source.vc.nameOf(r.source.vc.Map().Get(made.Reference()).(mo.Entity)); name != "a%2fb 100%25" {
+		t.Errorf("it is called %q", name)
+	}
+	_, err = apps.CreateFolder(ctx, "a%2fb 100%25")
+	if f := refused[*types.DuplicateName](t, err); f.Object != made.Reference() {
+		t.Errorf("%+v", f)
+	}
+	for _, name := range []string{"", "a/b", "100%"} {
+		_, err := apps.CreateFolder(ctx, name)
+		refused[*types.InvalidName](t, err)
+	}
+}

@@ -98,8 +98,8 @@ var required = map[string]string{
 	"RemoveVirtualNic":                "Host.Config.Network",
 	"SelectVnicForNicType":            "Host.Config.Network",
 	"DeselectVnicForNicType":          "Host.Config.Network",
-	"CreateDVS_Task":                  "DVSwitch.Create",
 	"ReconfigureDvs_Task":             "DVSwitch.Modify",
+	"ChangeLockdownMode":              "Host.Config.Settings",
 	"EnableNetworkResourceManagement": "DVSwitch.ResourceManagement",
 	"AddDVPortgroup_Task":             "DVPortgroup.Create",
 	"CreateDVPortgroup_Task":          "DVPortgroup.Create",
@@ -138,6 +138,13 @@ var requiredBy = map[string]func(vc *VC, this types.ManagedObjectReference, req 
 			out = append(out, need{"Resource.RenamePool", this})
 		}
 		return out
+	},
+	"CreateDVS_Task": func(_ *VC, this types.ManagedObjectReference, req any) []need {
+		needs := []need{{"DVSwitch.Create", this}}
+		for _, h := range req.(*types.CreateDVS_Task).Spec.ConfigSpec.GetDVSConfigSpec().Host {
+			needs = append(needs, need{"DVSwitch.HostOp", this}, need{"Host.Config.Network", h.Host})
+		}
+		return needs
 	},
 	"SetField": func(_ *VC, _ types.ManagedObjectReference, req any) []need {
 		return []need{{"Global.SetCustomField", req.(*types.SetField).Entity}}

@@ -175,6 +175,19 @@ func TestCallsThatNeedAPrivilege(t *testing.T) {
 	}
 }
 
+func TestALoginThatHoldsFewPrivilegesHasNoOthers(t *testing.T) {
+	r := startMetadata(t, func(s *scenario.Scenario) { s.VCenters[0].Holds = []string{"VirtualMachine.Interact.PowerOn"} })
+	vm := r.machine(r.source, "app02")
+	_, err := vm.PowerOff(context.Background())
+	if f := refused[*types.NoPermission](t, err); f.PrivilegeId != "VirtualMachine.Interact.PowerOff" {
+		t.Errorf("power off: %s", f.PrivilegeId)
+	}
+	held := r.source.vc.privileges(r.source.vc.user(), vm.Reference())
+	if want := []string{"System.Anonymous", "System.Read", "System.View", "VirtualMachine.Interact.PowerOn"}; !slices.Equal(slices.Sorted(slices.Values(held)), want) {
+		t.Errorf("it holds %v", held)
+	}
+}
+
 func TestFilesOfDatastoresNeedBrowse(t *testing.T) {
 	for _, lacks := range []bool{true, false} {
 		r := startMetadata(t, func(s *scenario.Scenario) {

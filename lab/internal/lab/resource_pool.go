@@ -180,7 +180,7 @@ func (o *resourcePool) CreateResourcePool(req *types.CreateResourcePool) soap.Ha
 }
 
 func (vc *VC) freePoolName(parent *simulator.ResourcePool, name string) types.BaseMethodFault {
-	if name == "" || len(name) > 80 {
+	if !scenario.Stored(name) {
 		return because(&types.InvalidName{Name: name}, "A name has 1 to 80 characters.")
 	}
 	var refs []types.ManagedObjectReference

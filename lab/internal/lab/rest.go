@@ -38,6 +38,12 @@ func (s *restSessions) set(id string, open bool) {
 	}
 }
 
+func (s *restSessions) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = nil
+}
+
 // restSessionID is the session that a request names, in a header or a cookie.
 func restSessionID(r *http.Request) string {
 	if id := r.Header.Get(restHeader); id != "" {

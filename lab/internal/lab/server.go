@@ -34,6 +34,8 @@ type front struct {
 	cert    tls.Certificate
 	handler http.Handler
 	server  *http.Server // nil while the vCenter is unreachable
+
+	exchanged int // certificates that replaced the first one
 }
 
 // Start builds the lab of a scenario and serves its vCenters. With anyPort the addresses of the scenario keep only their host.
@@ -44,7 +46,7 @@ func Start(sc *scenario.Scenario, anyPort bool) (*Server, error) {
 	}
 	s := &Server{scenario: sc, fronts: map[string]*front{}, now: l}
 	for _, vc := range l.VCenters {
-		f := &front{address: vc.Spec.Listen, cert: vc.Certificate.TLS}
+		f := &front{address: vc.Spec.Listen, cert: vc.Certificate().TLS}
 		if anyPort {
 			host, _, _ := net.SplitHostPort(f.address)
 			f.address = net.JoinHostPort(host, "0")
@@ -65,7 +67,7 @@ func (s *Server) expose(l *Lab) error {
 			return err
 		}
 		f.mu.Lock()
-		f.handler = vc
+		f.handler, f.cert = vc, vc.Certificate().TLS
 		f.mu.Unlock()
 	}
 	return nil

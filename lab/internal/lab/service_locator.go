@@ -47,7 +47,7 @@ func (vc *VC) locate(s *types.ServiceLocator) (*VC, types.BaseMethodFault) {
 			pinned = "none"
 		}
 		return nil, because(&types.SSLVerifyFault{SelfSigned: true, Thumbprint: found}, "The expected thumbprint is %s.", pinned)
-	case found != to.Certificate.SHA1:
+	case found != to.Certificate().SHA1:
 		return nil, because(&types.InvalidArgument{InvalidProperty: "spec.service.url"}, "Another vCenter than %s answers there.", s.InstanceUuid)
 	}
 	c, ok := s.Credential.(*types.ServiceLocatorNamePassword)

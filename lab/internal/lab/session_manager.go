@@ -38,6 +38,15 @@ func (vc *VC) expire(r *http.Request) {
 	}
 }
 
+// endSessions ends every session, as a restart of the vCenter's services does.
+func (vc *VC) endSessions() {
+	vc.rest.forget()
+	ctx := vc.newCtx()
+	for _, s := range vc.sessions() {
+		vc.Map().SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{s.Key}})
+	}
+}
+
 // authorized reports whether a request that is not SOAP may be answered: it carries a session, or the name and the password.
 func (vc *VC) authorized(r *http.Request) bool {
 	if user, pass, ok := r.BasicAuth(); ok {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 
 	_ "github.com/vmware/govmomi/pbm/simulator" // registers /pbm
 	"github.com/vmware/govmomi/simulator"
@@ -19,9 +20,10 @@ import (
 
 // VC is one vCenter Server of the lab.
 type VC struct {
-	Spec        *scenario.VCenter
-	Model       *simulator.Model
-	Certificate identity.Certificate
+	Spec  *scenario.VCenter
+	Model *simulator.Model
+
+	certificate atomic.Pointer[identity.Certificate] // see certificate.go
 
 	lab     *Lab
 	over    map[override]types.ManagedObjectReference // this and refused: written while installing, then only read
@@ -73,10 +75,11 @@ func (l *Lab) newVC(spec *scenario.VCenter) (*VC, error) {
 	about.FullName = fmt.Sprintf("VMware vCenter Server %s build-%s", spec.Version, spec.Build)
 	about.InstanceUuid = l.ID.UUID("vcenter", spec.Name)
 	vc := &VC{
-		Spec: spec, Model: m, Certificate: cert, lab: l,
+		Spec: spec, Model: m, lab: l,
 		over: map[override]types.ManagedObjectReference{}, refused: map[override]bool{},
 		Mux: http.NewServeMux(),
 	}
+	vc.certificate.Store(&cert)
 	if err := m.Create(); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"esxodus/lab/internal/scenario"
 )
 
 // vmObject is VirtualMachine.
@@ -113,7 +115,7 @@ func (m *machine) rename(c *types.VirtualMachineConfigInfo, name string) types.B
 	if name == c.Name {
 		return nil
 	}
-	if name == "" || len(name) > 80 {
+	if !scenario.Stored(name) {
 		return &types.InvalidName{Name: name, Entity: &m.self}
 	}
 	if f := m.folder(); f != nil {

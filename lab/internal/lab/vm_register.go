@@ -125,7 +125,7 @@ func (r *registration) named() types.BaseMethodFault {
 	if r.req.Name != "" {
 		r.config.Name = r.req.Name
 	}
-	if len(r.config.Name) > 80 {
+	if !scenario.Stored(r.config.Name) {
 		return &types.InvalidName{Name: r.config.Name, Entity: &r.folder.Self}
 	}
 	if f := r.vc.freeName(r.folder, r.config.Name); f != nil {

@@ -43,7 +43,7 @@ func TestTheOtherVCenterIsChecked(t *testing.T) {
 	}
 	stays[*types.NoHost](l, "app01", func(s *types.VirtualMachineRelocateSpec) { s.Service.Url = "https://127.0.0.1:1/sdk" })
 	f := stays[*types.SSLVerifyFault](l, "app01", func(s *types.VirtualMachineRelocateSpec) { s.Service.SslThumbprint = "" })
-	if f.Thumbprint != l.target.vc.Certificate.SHA1 {
+	if f.Thumbprint != l.target.vc.Certificate().SHA1 {
 		t.Errorf("%+v", f)
 	}
 	stays[*types.SSLVerifyFault](l, "app01", func(s *types.VirtualMachineRelocateSpec) { s.Service.SslThumbprint = source.Thumbprint })

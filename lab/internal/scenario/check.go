@@ -229,6 +229,7 @@ func (c *checker) datacenter(p string, v *VCenter, dc *Datacenter, hosts []strin
 	for i, n := range dc.Networks {
 		p := fmt.Sprintf("%s.networks[%d]", p, i)
 		c.required(p+".name", n.Name)
+		c.stored(p+".name", n.Name)
 		c.unique(p+".name", n.Name, networks)
 		if n.Switch != "" {
 			c.one(p+".switch", n.Switch, switches)
@@ -245,6 +246,9 @@ func (c *checker) datacenter(p string, v *VCenter, dc *Datacenter, hosts []strin
 
 func (c *checker) inventoryPath(p, v string) {
 	for part := range strings.SplitSeq(v, "/") {
+		if part != "" {
+			c.stored(p, part)
+		}
 		if part == "" {
 			c.at(p, "%q is not a path; write names separated by one slash, such as apps/web", v)
 			return

@@ -41,6 +41,10 @@ func (c *checker) access(p string, v *VCenter) {
 		c.unique(at+".name", r.Name, roles)
 		c.privileges(at+".privileges", r.Privileges)
 	}
+	c.privileges(p+".holds", v.Holds)
+	if len(v.Holds) > 0 && len(v.Lacks) > 0 {
+		c.at(p, "either holds or lacks")
+	}
 	c.privileges(p+".lacks", v.Lacks)
 	for i, id := range v.Lacks {
 		if strings.HasPrefix(id, "System.") {

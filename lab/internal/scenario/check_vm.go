@@ -23,8 +23,9 @@ func withParents(paths []string) []string {
 func (c *checker) vm(p string, vm *VM, names map[string]bool) {
 	c.required(p+".name", vm.Name)
 	c.unique(p+".name", vm.Name, names)
-	if strings.ContainsAny(vm.Name, "/\\%") || len(vm.Name) >= 80 {
-		c.at(p+".name", "a name has less than 80 characters, and none of / \\ %%")
+	c.stored(p+".name", vm.Name)
+	if strings.TrimSpace(vm.Name) != vm.Name || vm.Name == "." || vm.Name == ".." {
+		c.at(p+".name", "the lab has no VM, hence no directory, called so, or whose name begins or ends with a space")
 	}
 	c.vmItself(p, vm)
 	c.vmHard(p, vm)

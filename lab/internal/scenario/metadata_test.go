@@ -43,6 +43,8 @@ func TestMistakesOfMetadata(t *testing.T) {
 		{"privilege", "VirtualMachine.State.CreateSnapshot]", "VirtualMachine.State.Fly]", `"VirtualMachine.State.Fly" is not a privilege id`},
 		{"system role", "{name: vm-operator,", "{name: Admin,", `"Admin" is used twice`},
 		{"lacks", "    principals:", "    lacks: [System.Read]\n    principals:", "every role has System.Read"},
+		{"holds", "    principals:", "    holds: [Datastore.Brows]\n    principals:", `holds[0]: "Datastore.Brows" is not a privilege id`},
+		{"holds and lacks", "    principals:", "    holds: [Datastore.Browse]\n    lacks: [Datastore.Move]\n    principals:", "either holds or lacks"},
 		{"tags before 6.5", `version: "6.7.0"`, `version: "6.0.0"`, "vCenter 6.0.0 serves no tags"},
 		{"cardinality", "cardinality: single", "cardinality: one", `"one" is not known; allowed: single, multiple`},
 		{"two of a single category", "tags: [tier/gold,", "tags: [tier/gold, tier/silver,", `"tier" is used twice`},

@@ -120,6 +120,8 @@ type VCenter struct {
 	Roles      []Role        `yaml:"roles"`
 	// Lacks are privilege ids that the user does not have; it has all others.
 	Lacks []string `yaml:"lacks"`
+	// Holds are the only privilege ids that the user has, beside those of every role.
+	Holds []string `yaml:"holds"`
 	// Datacenters that exist when the lab starts.
 	Datacenters []Datacenter `yaml:"datacenters"`
 	// ClockSkew is how far the vCenter's clock is ahead of the true time.
