@@ -118,6 +118,8 @@ func (vc *VC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, message(rule, f), f)
 	case chaos.TaskFault:
 		vc.failTask(w, r, q, rule)
+	case chaos.TaskAfter, chaos.TaskHang, chaos.TaskLost:
+		vc.doom(w, r, q, &fate{rule, cleared})
 	case chaos.Drop:
 		hangUp(w)
 	case chaos.DropAfter:

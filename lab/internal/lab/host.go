@@ -256,7 +256,7 @@ func (vc *VC) evacuate(h *simulator.HostSystem, j *job, timeout time.Duration, a
 				left++
 			}
 			if j.cancelled() {
-				return new(types.RequestCanceled)
+				return j.ended()
 			}
 		}
 		if left == 0 {

@@ -37,6 +37,8 @@ type Lab struct {
 
 	Rules *chaos.Rules
 
+	outages sync.RWMutex // see outage.go
+
 	locks  fileLocks
 	copies *bandwidth.Clock
 	ledger *ledger.Ledger

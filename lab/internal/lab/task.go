@@ -3,7 +3,9 @@ package lab
 import (
 	"fmt"
 	"log"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +21,7 @@ import (
 // tasks are those of one vCenter that are running.
 type tasks struct {
 	sequence atomic.Int64
+	gate     sync.RWMutex // held while a rule chooses its task (see task_fate.go): no task begins meanwhile
 	mu       sync.Mutex
 	running  map[types.ManagedObjectReference]*job
 }
@@ -44,16 +47,36 @@ func (t *tasks) find(ref types.ManagedObjectReference) *job {
 	return t.running[ref]
 }
 
+func (t *tasks) all() []*job {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.running))
+}
+
 // job runs in the background as a vSphere task, without a lock of its entity: readers are never blocked by it.
 type job struct {
 	*simulator.Task
-	vc     *VC
-	cancel chan struct{} // closed by CancelTask
+	vc        *VC
+	cancel    chan struct{}         // closed when the task is to stop, by CancelTask or by an outage
+	why       types.BaseMethodFault // that the task ends with then; written before
+	fate      *fate                 // what a fault rule has in store for it
+	committed bool                  // past the point of no return, and holding off outages
+	reach     reach                 // what an outage may take from it
 }
 
 // run starts fn as a task on a managed entity. descriptionID is that of vSphere, such as "VirtualMachine.relocate"; name is
 // the entity's name. A panic in fn fails the task and not the lab.
 func (vc *VC) run(entity mo.Reference, descriptionID, name string, fn func(*job) (types.AnyType, types.BaseMethodFault)) types.ManagedObjectReference {
+	return vc.launch(entity, descriptionID, name, func(j *job) (types.AnyType, types.BaseMethodFault) {
+		if f := j.hold(); f != nil {
+			return nil, f
+		}
+		return fn(j)
+	})
+}
+
+// launch is run for a task that calls hold itself.
+func (vc *VC) launch(entity mo.Reference, descriptionID, name string, fn func(*job) (types.AnyType, types.BaseMethodFault)) types.ManagedObjectReference {
 	t := simulator.CreateTask(entity, descriptionID, nil)
 	t.Self = types.ManagedObjectReference{Type: "Task", Value: fmt.Sprintf("task-%d", vc.tasks.sequence.Add(1))}
 	now := time.Now()
@@ -62,12 +85,17 @@ func (vc *VC) run(entity mo.Reference, descriptionID, name string, fn func(*job)
 	i.Name = methodName(descriptionID)
 	i.Reason = &types.TaskReasonUser{UserName: vc.Spec.Username}
 	i.StartTime, i.State, i.Cancelable = &now, types.TaskInfoStateRunning, true
-	j := &job{t, vc, make(chan struct{})}
+	j := &job{Task: t, vc: vc, cancel: make(chan struct{})}
 	vc.tasks.remember(j)
 	vc.Map().Put(t)
 	go func() {
+		vc.tasks.gate.RLock()
+		vc.tasks.gate.RUnlock() //nolint:staticcheck // passing through is all
 		res, fault := j.guard(fn)
-		j.end(res, fault)
+		j.conclude(res, fault)
+		if j.committed {
+			vc.lab.outages.RUnlock()
+		}
 	}()
 	return t.Self
 }
@@ -115,7 +143,27 @@ func (j *job) progress(percent int32) {
 	})
 }
 
-// cancelled reports whether CancelTask was called, or the lab ended.
+// ended is what a task that was stopped ends with.
+func (j *job) ended() types.BaseMethodFault {
+	select {
+	case <-j.cancel:
+		return j.why
+	default:
+		return new(types.RequestCanceled) // the lab ended
+	}
+}
+
+// stop makes the task end with a fault at its next safe point; one past the point of no return goes on.
+func (j *job) stop(why types.BaseMethodFault) {
+	j.vc.newCtx().WithLock(j.Task, func() {
+		if j.Info.State == types.TaskInfoStateRunning && j.Info.Cancelable && j.why == nil {
+			j.why = why
+			close(j.cancel)
+		}
+	})
+}
+
+// cancelled reports whether the task is to stop, or the lab ended.
 func (j *job) cancelled() bool {
 	select {
 	case <-j.cancel:
@@ -137,16 +185,20 @@ func (j *job) sleep(d time.Duration) types.BaseMethodFault {
 	case <-j.cancel:
 	case <-j.vc.lab.ctx.Done():
 	}
-	return new(types.RequestCanceled)
+	return j.ended()
 }
 
-// commit is called before the part of a task that cannot be stopped: from here on CancelTask is refused. It returns the fault
-// to end with if a cancellation came first.
+// commit is called before the part of a task that cannot be stopped: from here on CancelTask is refused, and an outage comes
+// after the task. It returns the fault to end with if a cancellation or an outage came first.
 func (j *job) commit() (fault types.BaseMethodFault) {
+	if !j.committed {
+		j.vc.lab.outages.RLock()
+		j.committed = true
+	}
 	ctx := j.vc.newCtx()
 	ctx.WithLock(j.Task, func() {
 		if j.cancelled() {
-			fault = new(types.RequestCanceled)
+			fault = j.ended()
 			return
 		}
 		ctx.Update(j.Task, []types.PropertyChange{{Name: "info.cancelable", Val: false}})
@@ -176,7 +228,8 @@ func (o *taskObject) CancelTask(req *types.CancelTask) soap.HasFault {
 		case !j.Info.Cancelable:
 			body.Fault_ = fault(new(types.NotSupported))
 		default:
-			if !j.Info.Cancelled {
+			if j.why == nil {
+				j.why = new(types.RequestCanceled)
 				close(j.cancel)
 			}
 			ctx.Update(j.Task, []types.PropertyChange{{Name: "info.cancelled", Val: true}})
@@ -188,7 +241,11 @@ func (o *taskObject) CancelTask(req *types.CancelTask) soap.HasFault {
 
 // await blocks until a task, ours or one of the simulator itself, has finished and returns its outcome.
 func (vc *VC) await(ref types.ManagedObjectReference) (info types.TaskInfo) {
-	t := vc.Map().Get(ref).(*simulator.Task)
+	t, ok := vc.Map().Get(ref).(*simulator.Task)
+	if !ok {
+		gone := &types.ManagedObjectNotFound{Obj: ref}
+		return types.TaskInfo{State: types.TaskInfoStateError, Error: &types.LocalizedMethodFault{Fault: gone, LocalizedMessage: describe(gone)}}
+	}
 	for {
 		vc.newCtx().WithLock(t, func() { info = t.Info })
 		if info.State == types.TaskInfoStateSuccess || info.State == types.TaskInfoStateError {

@@ -143,13 +143,19 @@ func (m *machine) release() {
 
 // run starts a task that has the VM while it runs.
 func (m *machine) run(descriptionID string, fn func(*job) (types.AnyType, types.BaseMethodFault)) types.ManagedObjectReference {
-	return m.vc.run(m.vm(), descriptionID, m.name(), func(j *job) (types.AnyType, types.BaseMethodFault) {
+	return m.vc.launch(m.vm(), descriptionID, m.name(), func(j *job) (types.AnyType, types.BaseMethodFault) {
 		if f := m.take(j.Self); f != nil {
 			return nil, f
 		}
 		defer m.release()
-		if f := m.orphaned(); f != nil {
+		if f := j.hold(); f != nil {
 			return nil, f
+		}
+		j.touch(m.host())
+		for _, refused := range []func() types.BaseMethodFault{m.orphaned, m.unreachable} {
+			if f := refused(); f != nil {
+				return nil, f
+			}
 		}
 		return fn(j)
 	})

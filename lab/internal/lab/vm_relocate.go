@@ -117,9 +117,9 @@ func (r *relocation) follow(j *job, c *bandwidth.Copy, bytes int64, done *int64,
 		case <-c.Done():
 			return nil
 		case <-j.cancel:
-			return new(types.RequestCanceled)
+			return j.ended()
 		case <-j.vc.lab.ctx.Done():
-			return new(types.RequestCanceled)
+			return j.ended()
 		case <-tick.C:
 			part := float64(*done) + float64(bytes)*j.vc.lab.copies.Progress(c)
 			j.progress(int32(min(95, 100*part/float64(total))))
