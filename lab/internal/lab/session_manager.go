@@ -33,8 +33,7 @@ func (vc *VC) session(r *http.Request) *types.UserSession {
 func (vc *VC) expire(r *http.Request) {
 	vc.rest.set(restSessionID(r), false)
 	if s := vc.session(r); s != nil {
-		ctx := vc.newCtx() // its own session is another one, as TerminateSession demands
-		vc.Map().SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{s.Key}})
+		vc.terminate(s.Key)
 	}
 }
 

@@ -76,8 +76,9 @@ func (vc *VC) forbidden(method string, this types.ManagedObjectReference, sessio
 	return nil
 }
 
-// handler runs before every call of the simulator and redirects. A property collector may belong to a session only.
+// handler runs before every call of the simulator, notes its session and redirects. A property collector may belong to a session only.
 func (vc *VC) handler(ctx *simulator.Context, m *simulator.Method) (mo.Reference, types.BaseMethodFault) {
+	vc.use.note(ctx.Session)
 	if ref, ok := vc.over[override{m.This.Type, m.Name}]; ok && (m.This.Type == "PropertyCollector" || ctx.Map.Get(m.This) != nil) {
 		m.This = ref
 	}
