@@ -49,6 +49,12 @@ func (j *job) needs(host string) bool {
 	return slices.Contains(j.reach.hosts, host)
 }
 
+// needsHost are the calls on a VM, other than those that start a task, that its host has to carry out.
+var needsHost = map[string]bool{
+	"UnregisterVM": true, "MarkAsTemplate": true, "MarkAsVirtualMachine": true, "ShutdownGuest": true, "RebootGuest": true,
+	"AnswerVM": true, "Reload": true, "UnmountToolsInstaller": true,
+}
+
 // unreachable refuses what needs the VM's host when vCenter has no connection to it.
 func (m *machine) unreachable() types.BaseMethodFault {
 	h := m.host()

@@ -71,7 +71,12 @@ func (vc *VC) forbidden(method string, this types.ManagedObjectReference, sessio
 		return because(new(types.NotSupported), "The lab does not model %s.", method)
 	}
 	if m := vc.machines.get(this); m != nil {
-		return m.disabled(method)
+		if f := m.disabled(method); f != nil {
+			return f
+		}
+		if needsHost[method] {
+			return m.unreachable()
+		}
 	}
 	return nil
 }

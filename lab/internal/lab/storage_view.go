@@ -142,12 +142,12 @@ func (vc *VC) syncParents(dc *simulator.Datacenter) {
 
 // hostMounts are the volumes that a host knows.
 func (vc *VC) hostMounts(host string) []hostMount {
-	l := vc.lab
+	l, dead := vc.lab, vc.lab.servers[host].isDead()
 	var out []hostMount
 	for _, m := range l.Fabric.Mounts(host) {
 		v := vmfsVolume(m)
 		out = append(out, hostMount{
-			uuid: m.UUID, label: m.Label, dir: l.volumeDir(m.UUID), capacity: m.Capacity, kind: "VMFS", mounted: m.Mounted, accessible: m.Accessible,
+			uuid: m.UUID, label: m.Label, dir: l.volumeDir(m.UUID), capacity: m.Capacity, kind: "VMFS", mounted: m.Mounted, accessible: m.Accessible && !dead,
 			mode: string(types.HostMountModeReadWrite), volume: v,
 			info: func(i types.DatastoreInfo) types.BaseDatastoreInfo {
 				return &types.VmfsDatastoreInfo{DatastoreInfo: i, MaxPhysicalRDMFileSize: 64 << 40, MaxVirtualRDMFileSize: 62 << 40, Vmfs: v}
@@ -160,7 +160,7 @@ func (vc *VC) hostMounts(host string) []hostMount {
 	for _, n := range s.shares {
 		v := n.volume()
 		out = append(out, hostMount{
-			uuid: n.uuid, label: n.name, dir: l.volumeDir(n.uuid), capacity: shareCapacity, kind: n.spec.Type, mounted: true, accessible: true,
+			uuid: n.uuid, label: n.name, dir: l.volumeDir(n.uuid), capacity: shareCapacity, kind: n.spec.Type, mounted: true, accessible: !dead,
 			mode: n.spec.AccessMode, volume: v,
 			info: func(i types.DatastoreInfo) types.BaseDatastoreInfo {
 				return &types.NasDatastoreInfo{DatastoreInfo: i, Nas: v}

@@ -25,6 +25,7 @@ type machine struct {
 	guest    guest
 	era      int // counts changes of power: a timer set in an earlier one does nothing
 	stopping bool
+	crashed  bool  // it runs no longer, and vCenter does not know
 	next     event // of the guest, if it is of this era
 	asked    *question
 }

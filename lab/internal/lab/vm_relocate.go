@@ -74,6 +74,7 @@ func (r *relocation) elsewhere() bool { return r.vc != r.m.vc || r.host.Self != 
 
 // perform copies, waits and, if nothing came between, lets finish make the move.
 func (r *relocation) perform(j *job, finish func(*job) types.BaseMethodFault) types.BaseMethodFault {
+	j.touch(r.host)
 	defer r.record()()
 	if f := r.files.begin(); f != nil {
 		r.files.undo()
@@ -133,6 +134,9 @@ func (r *relocation) finish(j *job) types.BaseMethodFault {
 		return f
 	}
 	m, vc := r.m, r.m.vc
+	if !vc.takesVMs(r.host) && r.elsewhere() {
+		return because(new(types.HostNotConnected), "Host '%s' is not connected, or in maintenance mode.", vc.entityName(r.host))
+	}
 	before := m.parents()
 	if f := r.files.commit(); f != nil {
 		return f
