@@ -44,6 +44,7 @@ type Lab struct {
 	ledger *ledger.Ledger
 	guests *ledger.Guests
 
+	space      space // see volume_outage.go
 	operations operations.Record
 	counters   counters
 	violations violations

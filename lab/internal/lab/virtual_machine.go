@@ -153,13 +153,24 @@ func (m *machine) run(descriptionID string, fn func(*job) (types.AnyType, types.
 			return nil, f
 		}
 		j.touch(m.host())
-		for _, refused := range []func() types.BaseMethodFault{m.orphaned, m.unreachable} {
-			if f := refused(); f != nil {
-				return nil, f
-			}
+		if f := m.operable(descriptionID); f != nil {
+			return nil, f
 		}
 		return fn(j)
 	})
+}
+
+// operable refuses a task that the VM's host cannot carry out now. To cut the power a host needs no files.
+func (m *machine) operable(descriptionID string) types.BaseMethodFault {
+	for _, refused := range []func() types.BaseMethodFault{m.orphaned, m.unreachable} {
+		if f := refused(); f != nil {
+			return f
+		}
+	}
+	if descriptionID == "VirtualMachine.powerOff" {
+		return nil
+	}
+	return m.severed()
 }
 
 // wrongPower is the fault for a VM in another power state than the operation needs.

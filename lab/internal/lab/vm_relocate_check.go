@@ -186,17 +186,22 @@ func (r *relocation) storage() types.BaseMethodFault {
 		}
 		targets[x.DiskId] = v.uuid
 	}
-	for _, uuid := range append(values(targets), home) {
-		if v := vc.lookup(r.dc, uuid); v == nil || !v.hosts[r.host.Self] {
-			return because(&types.CannotAccessVmDisk{CannotAccessVmDevice: types.CannotAccessVmDevice{Device: "disk", Backing: uuid, Connected: true},
-				Fault: types.LocalizedMethodFault{Fault: new(types.NotFound), LocalizedMessage: "The volume is not mounted."}},
-				"Host '%s' has not mounted a volume of the virtual machine.", vc.entityName(r.host))
-		}
-	}
-	if f := r.persistent(layers, targets); f != nil {
+	r.files = fileMove{m: m, vc: vc, dc: r.dc, config: r.config, layers: layers, home: home, targets: targets}
+	if f := r.visible(); f != nil {
 		return f
 	}
-	r.files = fileMove{m: m, vc: vc, dc: r.dc, config: r.config, layers: layers, home: home, targets: targets}
+	return r.persistent(layers, targets)
+}
+
+// visible refuses a host that has not mounted a volume of the VM, or cannot use it.
+func (r *relocation) visible() types.BaseMethodFault {
+	for _, uuid := range append(values(r.files.targets), r.files.home) {
+		if v := r.vc.lookup(r.dc, uuid); v == nil || !v.hosts[r.host.Self] {
+			return because(&types.CannotAccessVmDisk{CannotAccessVmDevice: types.CannotAccessVmDevice{Device: "disk", Backing: uuid, Connected: true},
+				Fault: types.LocalizedMethodFault{Fault: new(types.NotFound), LocalizedMessage: "The volume is not mounted."}},
+				"Host '%s' has not mounted a volume of the virtual machine.", r.vc.entityName(r.host))
+		}
+	}
 	return nil
 }
 
