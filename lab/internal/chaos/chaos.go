@@ -42,6 +42,7 @@ type Rule struct {
 	Fault   string  `json:"fault,omitempty"` // type of the fault, such as "TaskInProgress"
 	Message string  `json:"message,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"` // of the lab's clock: not scaled
+	Noise   bool    `json:"noise,omitempty"`   // it is one of a stream
 	Seen    int     `json:"seen"`              // calls that matched
 	Hits    int     `json:"hits"`              // calls that went wrong
 }

@@ -166,3 +166,6 @@ func (l *Lab) Violations() []Violation {
 	defer l.violations.mu.Unlock()
 	return append([]Violation{}, l.violations.list...)
 }
+
+// Noise starts a random stream of faults, which ends with the lab.
+func (l *Lab) Noise(n chaos.Noise) (chaos.Noise, error) { return l.Rules.Play(l.ctx, n) }

@@ -20,7 +20,7 @@ import (
 type vmFolder struct{ shadow }
 
 func installVMFolder(vc *VC) {
-	vc.redirect("Folder", &vmFolder{vc.shadow("VMFolder")}, "RegisterVM_Task", "CreateVM_Task")
+	vc.redirect("Folder", &vmFolder{vc.shadow("VMFolder")}, "RegisterVM_Task", "CreateVM_Task", "MoveIntoFolder_Task")
 }
 
 // CreateVMTask is refused: the lab has no installer for guests, and an empty machine would be one without a guest to migrate.
