@@ -99,7 +99,7 @@ func (r *Rules) Add(rule Rule) (Rule, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.next++
-	rule.ID, rule.Seen, rule.Hits = r.next, 0, 0
+	rule.ID, rule.Seen, rule.Hits, rule.Noise = r.next, 0, 0, false
 	r.rules = append(r.rules, &rule)
 	return rule, nil
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
@@ -144,7 +145,7 @@ func (m *machine) protectedByHA(h *simulator.HostSystem) (yes bool) {
 
 // failOver starts a VM whose host died on another one, as soon as one can take it.
 func (m *machine) failOver(dead *server) {
-	for m.vc.lab.sleep(m.vc.lab.Scenario.Durations.PowerOn) {
+	for m.vc.lab.sleep(max(m.vc.lab.Scenario.Durations.PowerOn, time.Second)) {
 		if m.restartedElsewhere(dead) {
 			return
 		}

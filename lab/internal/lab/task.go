@@ -87,7 +87,8 @@ func (vc *VC) launch(entity mo.Reference, descriptionID, name string, fn func(*j
 	i.StartTime, i.State, i.Cancelable = &now, types.TaskInfoStateRunning, true
 	j := &job{Task: t, vc: vc, cancel: make(chan struct{})}
 	vc.tasks.remember(j)
-	vc.Map().Put(t)
+	// The simulator adds the task to the entity's recent ones without the lock.
+	vc.newCtx().WithLock(entity, func() { vc.Map().Put(t) })
 	go func() {
 		vc.tasks.gate.RLock()
 		vc.tasks.gate.RUnlock() //nolint:staticcheck // passing through is all
