@@ -102,10 +102,7 @@ func (vc *VC) outcome(body soap.HasFault) types.BaseMethodFault {
 	if !result.IsValid() {
 		return nil
 	}
-	if info := vc.await(result.Interface().(types.ManagedObjectReference)); info.Error != nil {
-		return info.Error.Fault
-	}
-	return nil
+	return vc.await(result.Interface().(types.ManagedObjectReference))
 }
 
 // Sentence says what a fault of vSphere means, and the name of its type.

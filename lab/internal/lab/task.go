@@ -12,9 +12,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
-	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -61,7 +59,12 @@ type job struct {
 	why       types.BaseMethodFault // that the task ends with then; written before
 	fate      *fate                 // what a fault rule has in store for it
 	committed bool                  // past the point of no return, and holding off outages
-	reach     reach                 // what an outage may take from it
+	outcome   types.BaseMethodFault // of the work; read it when done is closed
+	done      chan struct{}
+
+	mu    sync.Mutex // taken before the lock of the task, which changes when vCenter loses the task
+	lost  bool       // nobody sees it any more
+	reach reach      // what an outage may take from it
 }
 
 // run starts fn as a task on a managed entity. descriptionID is that of vSphere, such as "VirtualMachine.relocate"; name is
@@ -85,7 +88,7 @@ func (vc *VC) launch(entity mo.Reference, descriptionID, name string, fn func(*j
 	i.Name = methodName(descriptionID)
 	i.Reason = &types.TaskReasonUser{UserName: vc.Spec.Username}
 	i.StartTime, i.State, i.Cancelable = &now, types.TaskInfoStateRunning, true
-	j := &job{Task: t, vc: vc, cancel: make(chan struct{})}
+	j := &job{Task: t, vc: vc, cancel: make(chan struct{}), done: make(chan struct{})}
 	vc.tasks.remember(j)
 	// The simulator adds the task to the entity's recent ones without the lock.
 	vc.newCtx().WithLock(entity, func() { vc.Map().Put(t) })
@@ -94,6 +97,7 @@ func (vc *VC) launch(entity mo.Reference, descriptionID, name string, fn func(*j
 		vc.tasks.gate.RUnlock() //nolint:staticcheck // passing through is all
 		res, fault := j.guard(fn)
 		j.conclude(res, fault)
+		close(j.done)
 		if j.committed {
 			vc.lab.outages.RUnlock()
 		}
@@ -111,146 +115,68 @@ func (j *job) guard(fn func(*job) (types.AnyType, types.BaseMethodFault)) (r typ
 	return fn(j)
 }
 
-// end writes the outcome of the task, if nothing else (a cancellation) ended it first.
-func (j *job) end(res types.AnyType, fault types.BaseMethodFault) {
+// locked runs f with the task locked; a change of what clients see goes through tell.
+func (j *job) locked(f func(tell func(...types.PropertyChange))) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	ctx := j.vc.newCtx()
 	ctx.WithLock(j.Task, func() {
-		if j.Info.State != types.TaskInfoStateRunning {
-			return
-		}
-		ch := []types.PropertyChange{{Name: "info.completeTime", Val: time.Now()}, {Name: "info.cancelable", Val: false}}
-		if fault != nil {
-			ch = append(ch,
-				types.PropertyChange{Name: "info.error", Val: &types.LocalizedMethodFault{Fault: fault, LocalizedMessage: describe(fault)}},
-				types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateError})
-		} else {
-			ch = append(ch,
-				types.PropertyChange{Name: "info.progress", Val: int32(100)},
-				types.PropertyChange{Name: "info.result", Val: res},
-				types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateSuccess})
-		}
-		ctx.Update(j.Task, ch)
+		f(func(ch ...types.PropertyChange) {
+			if !j.lost {
+				ctx.Update(j.Task, ch)
+			}
+		})
 	})
+}
+
+// end writes the outcome of the task.
+func (j *job) end(res types.AnyType, fault types.BaseMethodFault) {
+	j.outcome = fault
+	j.locked(func(tell func(...types.PropertyChange)) { tell(outcome(res, fault)...) })
 	j.vc.tasks.forget(j)
+}
+
+// outcome is what a task that has ended shows.
+func outcome(res types.AnyType, fault types.BaseMethodFault) []types.PropertyChange {
+	ch := []types.PropertyChange{{Name: "info.completeTime", Val: time.Now()}, {Name: "info.cancelable", Val: false}}
+	if fault != nil {
+		return append(ch,
+			types.PropertyChange{Name: "info.error", Val: &types.LocalizedMethodFault{Fault: fault, LocalizedMessage: describe(fault)}},
+			types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateError})
+	}
+	return append(ch,
+		types.PropertyChange{Name: "info.progress", Val: int32(100)},
+		types.PropertyChange{Name: "info.result", Val: res},
+		types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateSuccess})
 }
 
 // progress reports the percentage done.
 func (j *job) progress(percent int32) {
-	ctx := j.vc.newCtx()
-	ctx.WithLock(j.Task, func() {
+	j.locked(func(tell func(...types.PropertyChange)) {
 		if j.Info.State == types.TaskInfoStateRunning && j.Info.Progress != percent {
-			ctx.Update(j.Task, []types.PropertyChange{{Name: "info.progress", Val: percent}})
+			tell(types.PropertyChange{Name: "info.progress", Val: percent})
 		}
 	})
 }
 
-// ended is what a task that was stopped ends with.
-func (j *job) ended() types.BaseMethodFault {
-	select {
-	case <-j.cancel:
-		return j.why
-	default:
-		return new(types.RequestCanceled) // the lab ended
+// await blocks until a task, ours or one of the simulator itself, has finished, and returns the fault that it ended with.
+func (vc *VC) await(ref types.ManagedObjectReference) types.BaseMethodFault {
+	if j := vc.tasks.find(ref); j != nil {
+		<-j.done
+		return j.outcome
 	}
-}
-
-// stop makes the task end with a fault at its next safe point; one past the point of no return goes on.
-func (j *job) stop(why types.BaseMethodFault) {
-	j.vc.newCtx().WithLock(j.Task, func() {
-		if j.Info.State == types.TaskInfoStateRunning && j.Info.Cancelable && j.why == nil {
-			j.why = why
-			close(j.cancel)
-		}
-	})
-}
-
-// cancelled reports whether the task is to stop, or the lab ended.
-func (j *job) cancelled() bool {
-	select {
-	case <-j.cancel:
-		return true
-	case <-j.vc.lab.ctx.Done():
-		return true
-	default:
-		return false
-	}
-}
-
-// sleep waits for a duration of the real site, scaled; it ends early, with the fault to return, on a cancellation.
-func (j *job) sleep(d time.Duration) types.BaseMethodFault {
-	t := time.NewTimer(j.vc.lab.scale(d))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-j.cancel:
-	case <-j.vc.lab.ctx.Done():
-	}
-	return j.ended()
-}
-
-// commit is called before the part of a task that cannot be stopped: from here on CancelTask is refused, and an outage comes
-// after the task. It returns the fault to end with if a cancellation or an outage came first.
-func (j *job) commit() (fault types.BaseMethodFault) {
-	if !j.committed {
-		j.vc.lab.outages.RLock()
-		j.committed = true
-	}
-	ctx := j.vc.newCtx()
-	ctx.WithLock(j.Task, func() {
-		if j.cancelled() {
-			fault = j.ended()
-			return
-		}
-		ctx.Update(j.Task, []types.PropertyChange{{Name: "info.cancelable", Val: false}})
-	})
-	return fault
-}
-
-// taskObject is Task with a CancelTask that knows our jobs.
-type taskObject struct{ shadow }
-
-func installTask(vc *VC) { vc.redirect("Task", &taskObject{vc.shadow("Task")}, "CancelTask") }
-
-// CancelTask asks a task to stop. As at vSphere it ends with RequestCanceled at its next safe point; one that has ended is
-// refused with InvalidState, one past the point of no return with NotSupported.
-func (o *taskObject) CancelTask(req *types.CancelTask) soap.HasFault {
-	body := new(methods.CancelTaskBody)
-	j := o.vc.tasks.find(req.This)
-	if j == nil {
-		body.Fault_ = fault(new(types.InvalidState))
-		return body
-	}
-	ctx := o.vc.newCtx()
-	ctx.WithLock(j.Task, func() {
-		switch {
-		case j.Info.State != types.TaskInfoStateRunning:
-			body.Fault_ = fault(new(types.InvalidState))
-		case !j.Info.Cancelable:
-			body.Fault_ = fault(new(types.NotSupported))
-		default:
-			if j.why == nil {
-				j.why = new(types.RequestCanceled)
-				close(j.cancel)
-			}
-			ctx.Update(j.Task, []types.PropertyChange{{Name: "info.cancelled", Val: true}})
-			body.Res = new(types.CancelTaskResponse)
-		}
-	})
-	return body
-}
-
-// await blocks until a task, ours or one of the simulator itself, has finished and returns its outcome.
-func (vc *VC) await(ref types.ManagedObjectReference) (info types.TaskInfo) {
 	t, ok := vc.Map().Get(ref).(*simulator.Task)
 	if !ok {
-		gone := &types.ManagedObjectNotFound{Obj: ref}
-		return types.TaskInfo{State: types.TaskInfoStateError, Error: &types.LocalizedMethodFault{Fault: gone, LocalizedMessage: describe(gone)}}
+		return &types.ManagedObjectNotFound{Obj: ref}
 	}
 	for {
+		var info types.TaskInfo
 		vc.newCtx().WithLock(t, func() { info = t.Info })
-		if info.State == types.TaskInfoStateSuccess || info.State == types.TaskInfoStateError {
-			return info
+		switch info.State {
+		case types.TaskInfoStateSuccess:
+			return nil
+		case types.TaskInfoStateError:
+			return info.Error.Fault
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

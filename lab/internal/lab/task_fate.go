@@ -68,7 +68,7 @@ func (j *job) hold() types.BaseMethodFault {
 func (j *job) conclude(res types.AnyType, fault types.BaseMethodFault) {
 	switch {
 	case j.means(chaos.TaskLost):
-		j.vc.loseTask(j.Task)
+		j.lose(outcome(res, fault))
 	case j.means(chaos.TaskAfter) && fault == nil:
 		f, _ := chaos.New(j.fate.rule.Fault)
 		if m := j.fate.rule.Message; m != "" {
@@ -79,15 +79,20 @@ func (j *job) conclude(res types.AnyType, fault types.BaseMethodFault) {
 	j.end(res, fault)
 }
 
-// loseTask takes a task from all who know it. Only collectors that read vCenter's history of tasks still show it.
-func (vc *VC) loseTask(t *simulator.Task) {
+// lose takes the task from all who know it. Only collectors that read vCenter's history of tasks still show it, as last says.
+func (j *job) lose(last []types.PropertyChange) {
+	vc, self := j.vc, j.Self
 	if o, ok := get[*simulator.TaskManager](vc, *vc.Model.ServiceContent.TaskManager); ok {
-		vc.drops(o, &o.RecentTask, t.Self)
+		vc.drops(o, &o.RecentTask, self)
 	}
-	if e, ok := vc.Map().Get(*t.Info.Entity).(mo.Entity); ok {
-		vc.drops(e, &e.Entity().RecentTask, t.Self)
+	if e, ok := vc.Map().Get(*j.Info.Entity).(mo.Entity); ok {
+		vc.drops(e, &e.Entity().RecentTask, self)
 	}
-	vc.Map().Remove(vc.newCtx(), t.Self)
+	j.locked(func(func(...types.PropertyChange)) {
+		mo.ApplyPropertyChange(&j.Task.Task, last) // nobody is told
+		j.lost = true
+		vc.Map().Remove(vc.newCtx(), self)
+	})
 }
 
 // drops takes a task from an object's list of recent ones.

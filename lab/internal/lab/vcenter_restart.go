@@ -20,6 +20,9 @@ func (vc *VC) restart() {
 			if other == vc && !j.onHost() || j.leadsTo(vc) {
 				j.stop(because(new(types.HostCommunication), "The vCenter '%s' was restarted.", vc.Spec.Name))
 			}
+			if other == vc {
+				j.lose(nil)
+			}
 		}
 	}
 	for _, o := range vc.Map().AllReference("Task") {

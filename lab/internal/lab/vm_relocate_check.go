@@ -144,13 +144,9 @@ func (vc *VC) vmotion(vm *simulator.VirtualMachine, to *simulator.HostSystem) ty
 		return &types.ManagedObjectNotFound{Obj: vm.Self}
 	}
 	host := to.Self
-	info := vc.await(m.run("VirtualMachine.migrate", func(j *job) (types.AnyType, types.BaseMethodFault) {
+	return vc.await(m.run("VirtualMachine.migrate", func(j *job) (types.AnyType, types.BaseMethodFault) {
 		return nil, m.relocate(j, &types.VirtualMachineRelocateSpec{Host: &host})
 	}))
-	if info.Error != nil {
-		return info.Error.Fault
-	}
-	return nil
 }
 
 // storage plans which files move, and checks that the new host has every volume mounted.
