@@ -159,8 +159,8 @@ func (r *relocation) finish(j *job) types.BaseMethodFault {
 	if f := r.visible(); f != nil && (r.elsewhere() || !r.files.empty()) {
 		return f
 	}
-	if !vc.takesVMs(r.host) && r.elsewhere() {
-		return because(new(types.HostNotConnected), "Host '%s' is not connected, or in maintenance mode.", vc.entityName(r.host))
+	if connected, _ := vc.hostState(r.host); !connected {
+		return because(new(types.HostNotConnected), "vCenter has no connection to host '%s'.", vc.entityName(r.host))
 	}
 	before := m.parents()
 	if f := r.files.commit(); f != nil {
