@@ -14,18 +14,21 @@ import (
 
 // Actions of a rule.
 const (
-	Fault     = "fault"     // the call is refused with a fault and does nothing
-	TaskFault = "taskFault" // the call starts a task that does nothing and fails with the fault, after Seconds
-	Drop      = "drop"      // the connection is closed before the call does anything
-	DropAfter = "dropAfter" // the call does its work, then the connection is closed: the answer is lost
-	Delay     = "delay"     // the call waits for Seconds, then does its work
-	Hang      = "hang"      // no answer comes until the client or the rules go away
-	HTTP503   = "http503"   // the call is answered with status 503 and does nothing
-	Expire    = "expire"    // the session ends before the call: NotAuthenticated
+	Fault     = "fault"          // the call is refused with a fault and does nothing
+	TaskFault = "taskFault"      // the call starts a task that does nothing and fails with the fault, after Seconds
+	TaskAfter = "taskFaultAfter" // the task does its work, then ends in the fault
+	TaskHang  = "taskHang"       // the task holds its object and does nothing until the rules are cleared, or for Seconds; then it does its work
+	TaskLost  = "taskLost"       // the task does its work, then there is no such task any more
+	Drop      = "drop"           // the connection is closed before the call does anything
+	DropAfter = "dropAfter"      // the call does its work, then the connection is closed: the answer is lost
+	Delay     = "delay"          // the call waits for Seconds, then does its work
+	Hang      = "hang"           // no answer comes until the client or the rules go away
+	HTTP503   = "http503"        // the call is answered with status 503 and does nothing
+	Expire    = "expire"         // the session ends before the call: NotAuthenticated
 )
 
 // Actions are all that a rule may do.
-var Actions = []string{Fault, TaskFault, Drop, DropAfter, Delay, Hang, HTTP503, Expire}
+var Actions = []string{Fault, TaskFault, TaskAfter, TaskHang, TaskLost, Drop, DropAfter, Delay, Hang, HTTP503, Expire}
 
 // Rule makes calls go wrong.
 type Rule struct {
@@ -39,12 +42,18 @@ type Rule struct {
 	Fault   string  `json:"fault,omitempty"` // type of the fault, such as "TaskInProgress"
 	Message string  `json:"message,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"` // of the lab's clock: not scaled
+	Noise   bool    `json:"noise,omitempty"`   // it is one of a stream
 	Seen    int     `json:"seen"`              // calls that matched
 	Hits    int     `json:"hits"`              // calls that went wrong
 }
 
 // Wait is the rule's Seconds.
 func (r Rule) Wait() time.Duration { return time.Duration(r.Seconds * float64(time.Second)) }
+
+// OfTask reports whether the rule is about a task rather than about the call that starts it.
+func (r Rule) OfTask() bool { return strings.HasPrefix(r.Action, "task") }
+
+func startsTask(method string) bool { return strings.HasSuffix(method, "_Task") }
 
 // Call is one request to a vCenter.
 type Call struct {
@@ -75,22 +84,22 @@ func (r *Rules) Add(rule Rule) (Rule, error) {
 		return rule, fmt.Errorf("skip, count and seconds must not be negative")
 	}
 	switch rule.Action {
-	case Fault, TaskFault:
+	case Fault, TaskFault, TaskAfter:
 		if _, err := New(rule.Fault); err != nil {
 			return rule, err
-		}
-		if rule.Action == TaskFault && !strings.HasSuffix(rule.Method, "_Task") {
-			return rule, fmt.Errorf("taskFault needs a method that starts a task, %q does not", rule.Method)
 		}
 	case Delay:
 		if rule.Seconds == 0 {
 			return rule, fmt.Errorf("delay needs seconds")
 		}
 	}
+	if rule.OfTask() && rule.Method != "*" && !startsTask(rule.Method) {
+		return rule, fmt.Errorf("%s needs a method that starts a task, %q does not", rule.Action, rule.Method)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.next++
-	rule.ID, rule.Seen, rule.Hits = r.next, 0, 0
+	rule.ID, rule.Seen, rule.Hits, rule.Noise = r.next, 0, 0, false
 	r.rules = append(r.rules, &rule)
 	return rule, nil
 }
@@ -101,7 +110,7 @@ func (r *Rules) Pick(c Call) (*Rule, <-chan struct{}) {
 	defer r.mu.Unlock()
 	for _, x := range r.rules {
 		if x.VCenter != "" && x.VCenter != c.VCenter || x.Method != "*" && x.Method != c.Method ||
-			x.Object != "" && !slices.Contains(c.Objects, x.Object) {
+			x.Object != "" && !slices.Contains(c.Objects, x.Object) || x.OfTask() && !startsTask(c.Method) {
 			continue
 		}
 		if x.Count > 0 && x.Hits >= x.Count {

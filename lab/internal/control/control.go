@@ -3,6 +3,8 @@ package control
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 
 	"esxodus/lab/internal/chaos"
@@ -16,7 +18,7 @@ func Handler(s *lab.Server) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "ok"}) })
 	mux.HandleFunc("GET /endpoints", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Endpoints()) })
 	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().State()) })
-	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().Counters()) })
+	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Counters()) })
 	mux.HandleFunc("GET /violations", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().Violations()) })
 	mux.HandleFunc("GET /operations", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().Operations()) })
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Lab().Rules.List()) })
@@ -27,7 +29,13 @@ func Handler(s *lab.Server) http.Handler {
 	})
 	mux.HandleFunc("POST /reset", c.reset)
 	mux.HandleFunc("POST /vcenters/{name}/certificate", c.exchange)
+	mux.HandleFunc("POST /noise", c.noise)
+	mux.HandleFunc("POST /vcenters/{name}/restart", c.restart)
 	mux.HandleFunc("POST /vcenters/{name}/{state}", c.reachable)
+	mux.HandleFunc("POST /hosts/{name}/{state}", c.host)
+	mux.HandleFunc("POST /volumes/{name}/fill", c.fill)
+	mux.HandleFunc("POST /volumes/{name}/{state}", c.paths)
+	mux.HandleFunc("POST /vms/{name}/{act}", c.person)
 	return mux
 }
 
@@ -35,9 +43,7 @@ type controller struct{ server *lab.Server }
 
 func (c controller) arm(w http.ResponseWriter, r *http.Request) {
 	var rule chaos.Rule
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(&rule)
+	err := decode(r, &rule)
 	if err == nil && rule.VCenter != "" && c.server.Lab().VCenter(rule.VCenter) == nil {
 		refuse(w, http.StatusBadRequest, "there is no vCenter "+rule.VCenter)
 		return
@@ -89,6 +95,16 @@ func (c controller) exchange(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, c.server.Endpoints().VCenters[name])
+}
+
+// decode reads the body of a request; a field that is not known is a mistake, no body at all is none.
+func decode(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
 func answer(w http.ResponseWriter, v any) {

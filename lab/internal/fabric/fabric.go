@@ -53,6 +53,7 @@ type LUN struct {
 
 	presented  map[string]bool
 	unresolved map[string]bool
+	lost       map[string]bool // hosts to which all paths are down
 }
 
 // HBA is a Fibre Channel port of a host.
@@ -132,7 +133,7 @@ func (f *Fabric) AddArray(name string, ports []int64) {
 func (f *Fabric) AddLUN(l LUN, unresolved ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	l.presented, l.unresolved = map[string]bool{}, map[string]bool{}
+	l.presented, l.unresolved, l.lost = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, h := range unresolved {
 		l.unresolved[h] = true
 	}
@@ -190,9 +191,6 @@ func (f *Fabric) volume(uuid string) *LUN {
 	}
 	return nil
 }
-
-// usable reports whether I/O of the host to the LUN works.
-func (h *host) usable(l *LUN) bool { return h.seen[l.NAA] && l.presented[h.Name] && !h.detached[l.NAA] }
 
 // RescanHBA makes the host see what is presented to it and forget what is not, unless the volume on it is mounted.
 func (f *Fabric) RescanHBA(name string) {

@@ -17,6 +17,7 @@ type Status struct {
 	Mounted    []string `json:"mounted"`
 	Detached   []string `json:"detached"`
 	Unresolved []string `json:"unresolved"`
+	Lost       []string `json:"lost"` // all paths are down
 }
 
 // Status returns the state of all LUNs, in the order in which they were added.
@@ -27,7 +28,7 @@ func (f *Fabric) Status() []Status {
 	for _, l := range f.luns {
 		s := Status{
 			NAA: l.NAA, Array: l.Array, Size: l.Size, Original: l.Original, Volume: clone(l.Volume), Presented: keys(l.presented),
-			Seen: []string{}, Mounted: []string{}, Detached: []string{}, Unresolved: keys(l.unresolved),
+			Seen: []string{}, Mounted: []string{}, Detached: []string{}, Unresolved: keys(l.unresolved), Lost: keys(l.lost),
 		}
 		for _, name := range slices.Sorted(maps.Keys(f.hosts)) {
 			h := f.hosts[name]

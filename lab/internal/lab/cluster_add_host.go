@@ -19,7 +19,7 @@ var oldestHost = []struct{ vcenter, esxi string }{{"8.0", "6.7"}, {"7.0", "6.5"}
 // named, the password of root has to be right, and this vCenter has to manage its version.
 func (vc *VC) connect(spec *types.HostConnectSpec) (*server, types.BaseMethodFault) {
 	s := vc.lab.servers[spec.HostName]
-	if s == nil {
+	if s == nil || s.isDead() {
 		return nil, because(&types.NoHost{Name: spec.HostName}, "No host answers at '%s'.", spec.HostName)
 	}
 	if !strings.EqualFold(spec.SslThumbprint, s.cert.SHA1) {

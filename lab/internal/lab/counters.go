@@ -10,6 +10,7 @@ type Counters struct {
 	Calls    map[string]map[string]int `json:"calls"`
 	Writes   Writes                    `json:"writes"`
 	Sessions map[string]int            `json:"sessions"` // SOAP sessions open
+	Open     map[string]Open           `json:"open"`     // by vCenter
 }
 
 // Writes are the calls that change anything.
@@ -42,13 +43,15 @@ func (l *Lab) Counters() Counters {
 		Calls:    map[string]map[string]int{},
 		Writes:   Writes{ByMethod: map[string]int{}, VCenters: map[string]map[string]int{}},
 		Sessions: map[string]int{},
+		Open:     map[string]Open{},
 	}
 	l.counters.mu.Lock()
 	defer l.counters.mu.Unlock()
 	for _, vc := range l.VCenters {
 		name := vc.Spec.Name
 		out.Calls[name], out.Writes.VCenters[name] = map[string]int{}, map[string]int{}
-		out.Sessions[name] = len(vc.sessions())
+		out.Open[name] = vc.leftOpen()
+		out.Sessions[name] = out.Open[name].Sessions
 		for m, n := range l.counters.calls[name] {
 			out.Calls[name][m] = n
 			if writes(m) {

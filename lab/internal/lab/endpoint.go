@@ -118,6 +118,8 @@ func (vc *VC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, message(rule, f), f)
 	case chaos.TaskFault:
 		vc.failTask(w, r, q, rule)
+	case chaos.TaskAfter, chaos.TaskHang, chaos.TaskLost:
+		vc.doom(w, r, q, &fate{rule, cleared})
 	case chaos.Drop:
 		hangUp(w)
 	case chaos.DropAfter:
@@ -140,6 +142,7 @@ func (vc *VC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route passes a request on. What is neither SOAP nor REST needs a session too; the simulator would answer it without.
 func (vc *VC) route(w http.ResponseWriter, r *http.Request, q request) {
+	defer vc.attend(r)()
 	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch first {
 	case "rest", "api":

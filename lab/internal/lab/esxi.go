@@ -26,6 +26,7 @@ type server struct {
 	manager *VC                    // the vCenter that manages it, or nil
 	network *types.HostNetworkInfo // as it was left by the last one
 	shares  []*share               // NAS volumes that it mounts
+	dead    bool                   // it has no power; see host_outage.go
 }
 
 // share is a NAS volume as one server mounts it.

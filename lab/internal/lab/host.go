@@ -34,7 +34,10 @@ func (o *host) run(ref types.ManagedObjectReference, id string, f func(h *simula
 	if !ok {
 		return ref, fault(&types.ManagedObjectNotFound{Obj: ref})
 	}
-	return o.vc.run(h, id, h.Name, func(j *job) (types.AnyType, types.BaseMethodFault) { return nil, f(h, j) }), nil
+	return o.vc.run(h, id, h.Name, func(j *job) (types.AnyType, types.BaseMethodFault) {
+		j.touch(h)
+		return nil, f(h, j)
+	}), nil
 }
 
 func (vc *VC) hostState(h *simulator.HostSystem) (connected, maintenance bool) {
@@ -125,6 +128,9 @@ func (o *host) ReconnectHostTask(req *types.ReconnectHost_Task) soap.HasFault {
 	ref, refused := o.run(req.This, "HostSystem.reconnect", func(h *simulator.HostSystem, _ *job) types.BaseMethodFault {
 		if on, _ := o.vc.hostState(h); on {
 			return because(new(types.InvalidState), "Host '%s' is connected.", h.Name)
+		}
+		if o.vc.lab.servers[h.Name].isDead() {
+			return because(&types.NoHost{Name: h.Name}, "No host answers at '%s'.", h.Name)
 		}
 		if req.CnxSpec != nil && req.CnxSpec.UserName != "" {
 			spec := *req.CnxSpec
@@ -256,7 +262,7 @@ func (vc *VC) evacuate(h *simulator.HostSystem, j *job, timeout time.Duration, a
 				left++
 			}
 			if j.cancelled() {
-				return new(types.RequestCanceled)
+				return j.ended()
 			}
 		}
 		if left == 0 {

@@ -37,11 +37,14 @@ type Lab struct {
 
 	Rules *chaos.Rules
 
+	outages sync.RWMutex // see outage.go
+
 	locks  fileLocks
 	copies *bandwidth.Clock
 	ledger *ledger.Ledger
 	guests *ledger.Guests
 
+	space      space // see volume_outage.go
 	operations operations.Record
 	counters   counters
 	violations violations
@@ -163,3 +166,6 @@ func (l *Lab) Violations() []Violation {
 	defer l.violations.mu.Unlock()
 	return append([]Violation{}, l.violations.list...)
 }
+
+// Noise starts a random stream of faults, which ends with the lab.
+func (l *Lab) Noise(n chaos.Noise) (chaos.Noise, error) { return l.Rules.Play(l.ctx, n) }

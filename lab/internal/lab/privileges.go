@@ -128,6 +128,14 @@ var requiredBy = map[string]func(vc *VC, this types.ManagedObjectReference, req 
 		}
 		return needs
 	},
+	"MoveIntoFolder_Task": func(_ *VC, this types.ManagedObjectReference, req any) (out []need) {
+		for _, ref := range req.(*types.MoveIntoFolder_Task).List {
+			if id := moving[ref.Type]; id != "" {
+				out = append(out, need{id, ref}, need{id, this})
+			}
+		}
+		return out
+	},
 	"MarkAsVirtualMachine": func(_ *VC, this types.ManagedObjectReference, req any) []need {
 		return []need{{"VirtualMachine.Provisioning.MarkAsVM", this}, {"Resource.AssignVMToPool", req.(*types.MarkAsVirtualMachine).Pool}}
 	},
@@ -164,6 +172,13 @@ var requiredBy = map[string]func(vc *VC, this types.ManagedObjectReference, req 
 	"SearchDatastoreSubFolders_Task": func(vc *VC, _ types.ManagedObjectReference, req any) []need {
 		return vc.browseNeeds(req.(*types.SearchDatastoreSubFolders_Task).DatastorePath)
 	},
+}
+
+// moving are the privileges that a move to another folder needs, on what moves and on the folder.
+var moving = map[string]string{
+	"VirtualMachine": "VirtualMachine.Inventory.Move", "Folder": "Folder.Move", "Datacenter": "Datacenter.Move", "Datastore": "Datastore.Move",
+	"Network": "Network.Move", "DistributedVirtualPortgroup": "Network.Move", "VmwareDistributedVirtualSwitch": "DVSwitch.Move",
+	"HostSystem": "Host.Inventory.MoveHost", "ClusterComputeResource": "Host.Inventory.MoveCluster",
 }
 
 // reconfigureNeeds follows what a change of a VM's configuration touches.

@@ -14,6 +14,11 @@ import (
 )
 
 func TestThePrivilegesOfTheTableExist(t *testing.T) {
+	for kind, id := range moving {
+		if !slices.Contains(scenario.Privileges, id) {
+			t.Errorf("the move of a %s needs %s, which is no privilege", kind, id)
+		}
+	}
 	for method, id := range required {
 		if !slices.Contains(scenario.Privileges, id) {
 			t.Errorf("%s needs %s, which is no privilege", method, id)
@@ -85,6 +90,10 @@ func TestCallsThatNeedAPrivilege(t *testing.T) {
 			return err
 		}},
 		{"VirtualMachine.Config.Rename", vm, func(o on) error { _, err := o.vm.Rename(ctx, "x"); return err }},
+		{"VirtualMachine.Inventory.Move", vm, func(o on) error {
+			_, err := o.folder.MoveInto(ctx, []types.ManagedObjectReference{o.vm.Reference()})
+			return err
+		}},
 		{"Resource.HotMigrate", vm, func(o on) error {
 			_, err := o.vm.Relocate(ctx, types.VirtualMachineRelocateSpec{}, types.VirtualMachineMovePriorityDefaultPriority)
 			return err

@@ -70,6 +70,18 @@ func (f *feed) gone(session string, collector types.ManagedObjectReference) {
 	}
 }
 
+// end drops the collectors of a session that ended; calls that wait end.
+func (f *feed) end(session string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for pc, w := range f.watchers {
+		if w.session == session {
+			delete(f.watchers, pc)
+			w.cancel()
+		}
+	}
+}
+
 // PutObject notes a new object.
 func (f *feed) PutObject(*simulator.Context, mo.Reference) {
 	f.each(func(w *watcher) { w.reshape = true })

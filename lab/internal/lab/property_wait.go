@@ -83,6 +83,9 @@ func (vc *VC) wait(ctx *simulator.Context, pc *simulator.PropertyCollector, req 
 		case <-deadline:
 			return body
 		case <-stop:
+			if !vc.open(w.session) {
+				return &methods.WaitForUpdatesExBody{Fault_: fault(&types.NotAuthenticated{NoPermission: types.NoPermission{Object: &pc.Self, PrivilegeId: "System.View"}})}
+			}
 			return &methods.WaitForUpdatesExBody{Fault_: fault(new(types.RequestCanceled))}
 		case <-vc.lab.ctx.Done():
 			return &methods.WaitForUpdatesExBody{Fault_: fault(new(types.RequestCanceled))}

@@ -3,9 +3,11 @@ package lab
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
@@ -18,22 +20,47 @@ const (
 // token that it does not check, and for a call of JSON-RPC with no password at all.
 type restSessions struct {
 	mu   sync.Mutex
-	open map[string]bool
+	open map[string]time.Time // of the last call
 }
 
+// valid reports whether a session is open, and counts as a call of it.
 func (s *restSessions) valid(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open[id]
+	_, ok := s.open[id]
+	if ok {
+		s.open[id] = time.Now()
+	}
+	return ok
+}
+
+func (s *restSessions) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
+// clear ends all sessions.
+func (s *restSessions) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = nil
+}
+
+// timeOut ends the sessions that made no call for a time.
+func (s *restSessions) timeOut(limit time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.open, func(_ string, last time.Time) bool { return time.Since(last) > limit })
 }
 
 func (s *restSessions) set(id string, open bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
-		s.open = map[string]bool{}
+		s.open = map[string]time.Time{}
 	}
-	if s.open[id] = true; !open {
+	if s.open[id] = time.Now(); !open {
 		delete(s.open, id)
 	}
 }

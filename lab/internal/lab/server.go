@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -29,13 +30,41 @@ type Server struct {
 
 // front is where one vCenter listens. It is our own listener and not the simulator's, so that it can go down and come up again.
 type front struct {
-	mu      sync.Mutex
-	address string
-	cert    tls.Certificate
-	handler http.Handler
-	server  *http.Server // nil while the vCenter is unreachable
+	mu        sync.Mutex
+	address   string
+	cert      tls.Certificate
+	handler   http.Handler
+	server    *http.Server // nil while the vCenter is unreachable
+	exchanged int          // certificates that replaced the first one
+	change    int          // counts the times that it went down or up
+	conns     connections
+}
 
-	exchanged int // certificates that replaced the first one
+// connections are those that clients have open to one vCenter.
+type connections struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+// changed follows the state of a connection. One that a rule drops is taken from the server and closed at once.
+func (c *connections) changed(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = map[net.Conn]bool{}
+	}
+	switch state {
+	case http.StateNew:
+		c.open[conn] = true
+	case http.StateClosed, http.StateHijacked:
+		delete(c.open, conn)
+	}
+}
+
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
 }
 
 // Start builds the lab of a scenario and serves its vCenters. With anyPort the addresses of the scenario keep only their host.
@@ -126,6 +155,33 @@ func (s *Server) SetReachable(vcenter string, reachable bool) error {
 	return f.up()
 }
 
+// Restart lets a vCenter be away for a time and come up with nothing but its inventory; see VC.restart. It returns at once.
+func (s *Server) Restart(vcenter string, away time.Duration) error {
+	f, vc := s.fronts[vcenter], s.Lab().VCenter(vcenter)
+	if f == nil || vc == nil {
+		return fmt.Errorf("there is no vCenter %q", vcenter)
+	}
+	since := f.down()
+	vc.restart()
+	time.AfterFunc(away, func() {
+		if vc.lab.ctx.Err() == nil {
+			f.comeBack(since)
+		}
+	})
+	return nil
+}
+
+// Counters returns the calls so far and what is open.
+func (s *Server) Counters() Counters {
+	c := s.Lab().Counters()
+	for name, f := range s.fronts {
+		o := c.Open[name]
+		o.Connections = f.conns.count()
+		c.Open[name] = o
+	}
+	return c
+}
+
 // Close stops serving and ends the lab.
 func (s *Server) Close() error {
 	for _, f := range s.fronts {
@@ -137,6 +193,24 @@ func (s *Server) Close() error {
 func (f *front) up() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.listen()
+}
+
+// comeBack is up after a restart, unless the vCenter has gone down or up meanwhile.
+func (f *front) comeBack(since int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.change != since {
+		return
+	}
+	if err := f.listen(); err != nil {
+		log.Printf("lab: %v", err)
+	}
+}
+
+// listen opens the port. f.mu is held.
+func (f *front) listen() error {
+	f.change++
 	if f.server != nil {
 		return nil
 	}
@@ -151,18 +225,22 @@ func (f *front) up() error {
 		// A connection that a rule drops must be closed as a whole: no HTTP/2.
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 		ErrorLog:     log.New(quiet{}, "", 0),
+		ConnState:    f.conns.changed,
 	}
 	go func(srv *http.Server) { _ = srv.ServeTLS(l, "", "") }(f.server)
 	return nil
 }
 
-func (f *front) down() {
+// down closes the port and all connections. It returns a number that changes when the vCenter next goes down or up.
+func (f *front) down() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.change++
 	if f.server != nil {
 		_ = f.server.Close()
 		f.server = nil
 	}
+	return f.change
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -29,12 +30,16 @@ func (vc *VC) session(r *http.Request) *types.UserSession {
 	return nil
 }
 
+// open reports whether the SOAP session of that key is.
+func (vc *VC) open(key string) bool {
+	return slices.ContainsFunc(vc.sessions(), func(s types.UserSession) bool { return s.Key == key })
+}
+
 // expire ends the session that a request belongs to, as the idle timeout or an administrator does.
 func (vc *VC) expire(r *http.Request) {
 	vc.rest.set(restSessionID(r), false)
 	if s := vc.session(r); s != nil {
-		ctx := vc.newCtx() // its own session is another one, as TerminateSession demands
-		vc.Map().SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{s.Key}})
+		vc.terminate(s.Key)
 	}
 }
 

@@ -71,13 +71,19 @@ func (vc *VC) forbidden(method string, this types.ManagedObjectReference, sessio
 		return because(new(types.NotSupported), "The lab does not model %s.", method)
 	}
 	if m := vc.machines.get(this); m != nil {
-		return m.disabled(method)
+		if f := m.disabled(method); f != nil {
+			return f
+		}
+		if needsHost[method] {
+			return m.unreachable()
+		}
 	}
 	return nil
 }
 
-// handler runs before every call of the simulator and redirects. A property collector may belong to a session only.
+// handler runs before every call of the simulator, notes its session and redirects. A property collector may belong to a session only.
 func (vc *VC) handler(ctx *simulator.Context, m *simulator.Method) (mo.Reference, types.BaseMethodFault) {
+	vc.use.note(ctx.Session)
 	if ref, ok := vc.over[override{m.This.Type, m.Name}]; ok && (m.This.Type == "PropertyCollector" || ctx.Map.Get(m.This) != nil) {
 		m.This = ref
 	}

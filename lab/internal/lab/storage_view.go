@@ -142,12 +142,12 @@ func (vc *VC) syncParents(dc *simulator.Datacenter) {
 
 // hostMounts are the volumes that a host knows.
 func (vc *VC) hostMounts(host string) []hostMount {
-	l := vc.lab
+	l, dead := vc.lab, vc.lab.servers[host].isDead()
 	var out []hostMount
 	for _, m := range l.Fabric.Mounts(host) {
 		v := vmfsVolume(m)
 		out = append(out, hostMount{
-			uuid: m.UUID, label: m.Label, dir: l.volumeDir(m.UUID), capacity: m.Capacity, kind: "VMFS", mounted: m.Mounted, accessible: m.Accessible,
+			uuid: m.UUID, label: m.Label, dir: l.volumeDir(m.UUID), capacity: m.Capacity, kind: "VMFS", mounted: m.Mounted, accessible: m.Accessible && !dead,
 			mode: string(types.HostMountModeReadWrite), volume: v,
 			info: func(i types.DatastoreInfo) types.BaseDatastoreInfo {
 				return &types.VmfsDatastoreInfo{DatastoreInfo: i, MaxPhysicalRDMFileSize: 64 << 40, MaxVirtualRDMFileSize: 62 << 40, Vmfs: v}
@@ -160,7 +160,7 @@ func (vc *VC) hostMounts(host string) []hostMount {
 	for _, n := range s.shares {
 		v := n.volume()
 		out = append(out, hostMount{
-			uuid: n.uuid, label: n.name, dir: l.volumeDir(n.uuid), capacity: shareCapacity, kind: n.spec.Type, mounted: true, accessible: true,
+			uuid: n.uuid, label: n.name, dir: l.volumeDir(n.uuid), capacity: shareCapacity, kind: n.spec.Type, mounted: true, accessible: !dead,
 			mode: n.spec.AccessMode, volume: v,
 			info: func(i types.DatastoreInfo) types.BaseDatastoreInfo {
 				return &types.NasDatastoreInfo{DatastoreInfo: i, Nas: v}
@@ -211,7 +211,7 @@ func (vc *VC) datastoreOf(dc *simulator.Datacenter, m *hostMount) *simulator.Dat
 	}
 	name := ds.Name
 	now := time.Now()
-	free := m.capacity - vc.lab.used(m.uuid)
+	free := max(0, m.capacity-vc.lab.used(m.uuid))
 	info := m.info(types.DatastoreInfo{
 		Name: name, Url: m.dir, FreeSpace: free, MaxFileSize: 64 << 40, MaxVirtualDiskCapacity: 62 << 40, MaxMemoryFileSize: 64 << 40, Timestamp: &now,
 	})
@@ -256,9 +256,10 @@ func (vc *VC) newDatastore(dc *simulator.Datacenter, m *hostMount) *simulator.Da
 	return ds
 }
 
-// used is the space that the files of a volume take: what a thick disk reserves counts, thin ones are as large as what is written.
+// used is the space that is taken of a volume. Of files, what a thick disk reserves counts; thin ones are as large as what is
+// written. Others may fill the volume too.
 func (l *Lab) used(uuid string) int64 {
-	var n int64
+	n := l.beside(uuid)
 	_ = filepath.WalkDir(l.volumeDir(uuid), func(_ string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return nil // a file that a task is moving away
@@ -282,7 +283,7 @@ func (l *Lab) refreshSpace(uuid string) {
 			}
 			ctx := vc.newCtx()
 			ctx.WithLock(ds, func() {
-				if free := ds.Summary.Capacity - used; free != ds.Summary.FreeSpace {
+				if free := max(0, ds.Summary.Capacity-used); free != ds.Summary.FreeSpace {
 					ctx.Update(ds, []types.PropertyChange{{Name: "summary.freeSpace", Val: free}, {Name: "info", Val: withFree(ds.Info, free)}})
 				}
 			})

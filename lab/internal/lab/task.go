@@ -3,22 +3,23 @@ package lab
 import (
 	"fmt"
 	"log"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
-	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
 // tasks are those of one vCenter that are running.
 type tasks struct {
 	sequence atomic.Int64
+	gate     sync.RWMutex // held while a rule chooses its task (see task_fate.go): no task begins meanwhile
 	mu       sync.Mutex
 	running  map[types.ManagedObjectReference]*job
 }
@@ -44,16 +45,41 @@ func (t *tasks) find(ref types.ManagedObjectReference) *job {
 	return t.running[ref]
 }
 
+func (t *tasks) all() []*job {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.running))
+}
+
 // job runs in the background as a vSphere task, without a lock of its entity: readers are never blocked by it.
 type job struct {
 	*simulator.Task
-	vc     *VC
-	cancel chan struct{} // closed by CancelTask
+	vc        *VC
+	cancel    chan struct{}         // closed when the task is to stop, by CancelTask or by an outage
+	why       types.BaseMethodFault // that the task ends with then; written before
+	fate      *fate                 // what a fault rule has in store for it
+	committed bool                  // past the point of no return, and holding off outages
+	outcome   types.BaseMethodFault // of the work; read it when done is closed
+	done      chan struct{}
+
+	mu    sync.Mutex // taken before the lock of the task, which changes when vCenter loses the task
+	lost  bool       // nobody sees it any more
+	reach reach      // what an outage may take from it
 }
 
 // run starts fn as a task on a managed entity. descriptionID is that of vSphere, such as "VirtualMachine.relocate"; name is
 // the entity's name. A panic in fn fails the task and not the lab.
 func (vc *VC) run(entity mo.Reference, descriptionID, name string, fn func(*job) (types.AnyType, types.BaseMethodFault)) types.ManagedObjectReference {
+	return vc.launch(entity, descriptionID, name, func(j *job) (types.AnyType, types.BaseMethodFault) {
+		if f := j.hold(); f != nil {
+			return nil, f
+		}
+		return fn(j)
+	})
+}
+
+// launch is run for a task that calls hold itself.
+func (vc *VC) launch(entity mo.Reference, descriptionID, name string, fn func(*job) (types.AnyType, types.BaseMethodFault)) types.ManagedObjectReference {
 	t := simulator.CreateTask(entity, descriptionID, nil)
 	t.Self = types.ManagedObjectReference{Type: "Task", Value: fmt.Sprintf("task-%d", vc.tasks.sequence.Add(1))}
 	now := time.Now()
@@ -62,12 +88,19 @@ func (vc *VC) run(entity mo.Reference, descriptionID, name string, fn func(*job)
 	i.Name = methodName(descriptionID)
 	i.Reason = &types.TaskReasonUser{UserName: vc.Spec.Username}
 	i.StartTime, i.State, i.Cancelable = &now, types.TaskInfoStateRunning, true
-	j := &job{t, vc, make(chan struct{})}
+	j := &job{Task: t, vc: vc, cancel: make(chan struct{}), done: make(chan struct{})}
 	vc.tasks.remember(j)
-	vc.Map().Put(t)
+	// The simulator adds the task to the entity's recent ones without the lock.
+	vc.newCtx().WithLock(entity, func() { vc.Map().Put(t) })
 	go func() {
+		vc.tasks.gate.RLock()
+		vc.tasks.gate.RUnlock() //nolint:staticcheck // passing through is all
 		res, fault := j.guard(fn)
-		j.end(res, fault)
+		j.conclude(res, fault)
+		close(j.done)
+		if j.committed {
+			vc.lab.outages.RUnlock()
+		}
 	}()
 	return t.Self
 }
@@ -82,117 +115,68 @@ func (j *job) guard(fn func(*job) (types.AnyType, types.BaseMethodFault)) (r typ
 	return fn(j)
 }
 
-// end writes the outcome of the task, if nothing else (a cancellation) ended it first.
-func (j *job) end(res types.AnyType, fault types.BaseMethodFault) {
+// locked runs f with the task locked; a change of what clients see goes through tell.
+func (j *job) locked(f func(tell func(...types.PropertyChange))) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	ctx := j.vc.newCtx()
 	ctx.WithLock(j.Task, func() {
-		if j.Info.State != types.TaskInfoStateRunning {
-			return
-		}
-		ch := []types.PropertyChange{{Name: "info.completeTime", Val: time.Now()}, {Name: "info.cancelable", Val: false}}
-		if fault != nil {
-			ch = append(ch,
-				types.PropertyChange{Name: "info.error", Val: &types.LocalizedMethodFault{Fault: fault, LocalizedMessage: describe(fault)}},
-				types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateError})
-		} else {
-			ch = append(ch,
-				types.PropertyChange{Name: "info.progress", Val: int32(100)},
-				types.PropertyChange{Name: "info.result", Val: res},
-				types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateSuccess})
-		}
-		ctx.Update(j.Task, ch)
+		f(func(ch ...types.PropertyChange) {
+			if !j.lost {
+				ctx.Update(j.Task, ch)
+			}
+		})
 	})
+}
+
+// end writes the outcome of the task.
+func (j *job) end(res types.AnyType, fault types.BaseMethodFault) {
+	j.outcome = fault
+	j.locked(func(tell func(...types.PropertyChange)) { tell(outcome(res, fault)...) })
 	j.vc.tasks.forget(j)
+}
+
+// outcome is what a task that has ended shows.
+func outcome(res types.AnyType, fault types.BaseMethodFault) []types.PropertyChange {
+	ch := []types.PropertyChange{{Name: "info.completeTime", Val: time.Now()}, {Name: "info.cancelable", Val: false}}
+	if fault != nil {
+		return append(ch,
+			types.PropertyChange{Name: "info.error", Val: &types.LocalizedMethodFault{Fault: fault, LocalizedMessage: describe(fault)}},
+			types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateError})
+	}
+	return append(ch,
+		types.PropertyChange{Name: "info.progress", Val: int32(100)},
+		types.PropertyChange{Name: "info.result", Val: res},
+		types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateSuccess})
 }
 
 // progress reports the percentage done.
 func (j *job) progress(percent int32) {
-	ctx := j.vc.newCtx()
-	ctx.WithLock(j.Task, func() {
+	j.locked(func(tell func(...types.PropertyChange)) {
 		if j.Info.State == types.TaskInfoStateRunning && j.Info.Progress != percent {
-			ctx.Update(j.Task, []types.PropertyChange{{Name: "info.progress", Val: percent}})
+			tell(types.PropertyChange{Name: "info.progress", Val: percent})
 		}
 	})
 }
 
-// cancelled reports whether CancelTask was called, or the lab ended.
-func (j *job) cancelled() bool {
-	select {
-	case <-j.cancel:
-		return true
-	case <-j.vc.lab.ctx.Done():
-		return true
-	default:
-		return false
+// await blocks until a task, ours or one of the simulator itself, has finished, and returns the fault that it ended with.
+func (vc *VC) await(ref types.ManagedObjectReference) types.BaseMethodFault {
+	if j := vc.tasks.find(ref); j != nil {
+		<-j.done
+		return j.outcome
 	}
-}
-
-// sleep waits for a duration of the real site, scaled; it ends early, with the fault to return, on a cancellation.
-func (j *job) sleep(d time.Duration) types.BaseMethodFault {
-	t := time.NewTimer(j.vc.lab.scale(d))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-j.cancel:
-	case <-j.vc.lab.ctx.Done():
+	t, ok := vc.Map().Get(ref).(*simulator.Task)
+	if !ok {
+		return &types.ManagedObjectNotFound{Obj: ref}
 	}
-	return new(types.RequestCanceled)
-}
-
-// commit is called before the part of a task that cannot be stopped: from here on CancelTask is refused. It returns the fault
-// to end with if a cancellation came first.
-func (j *job) commit() (fault types.BaseMethodFault) {
-	ctx := j.vc.newCtx()
-	ctx.WithLock(j.Task, func() {
-		if j.cancelled() {
-			fault = new(types.RequestCanceled)
-			return
-		}
-		ctx.Update(j.Task, []types.PropertyChange{{Name: "info.cancelable", Val: false}})
-	})
-	return fault
-}
-
-// taskObject is Task with a CancelTask that knows our jobs.
-type taskObject struct{ shadow }
-
-func installTask(vc *VC) { vc.redirect("Task", &taskObject{vc.shadow("Task")}, "CancelTask") }
-
-// CancelTask asks a task to stop. As at vSphere it ends with RequestCanceled at its next safe point; one that has ended is
-// refused with InvalidState, one past the point of no return with NotSupported.
-func (o *taskObject) CancelTask(req *types.CancelTask) soap.HasFault {
-	body := new(methods.CancelTaskBody)
-	j := o.vc.tasks.find(req.This)
-	if j == nil {
-		body.Fault_ = fault(new(types.InvalidState))
-		return body
-	}
-	ctx := o.vc.newCtx()
-	ctx.WithLock(j.Task, func() {
-		switch {
-		case j.Info.State != types.TaskInfoStateRunning:
-			body.Fault_ = fault(new(types.InvalidState))
-		case !j.Info.Cancelable:
-			body.Fault_ = fault(new(types.NotSupported))
-		default:
-			if !j.Info.Cancelled {
-				close(j.cancel)
-			}
-			ctx.Update(j.Task, []types.PropertyChange{{Name: "info.cancelled", Val: true}})
-			body.Res = new(types.CancelTaskResponse)
-		}
-	})
-	return body
-}
-
-// await blocks until a task, ours or one of the simulator itself, has finished and returns its outcome.
-func (vc *VC) await(ref types.ManagedObjectReference) (info types.TaskInfo) {
-	t := vc.Map().Get(ref).(*simulator.Task)
 	for {
+		var info types.TaskInfo
 		vc.newCtx().WithLock(t, func() { info = t.Info })
-		if info.State == types.TaskInfoStateSuccess || info.State == types.TaskInfoStateError {
-			return info
+		switch info.State {
+		case types.TaskInfoStateSuccess:
+			return nil
+		case types.TaskInfoStateError:
+			return info.Error.Fault
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -40,6 +40,7 @@ type VC struct {
 	access   access       // permissions; see access.go
 	tagging  tagging      // see tagging.go
 	rest     restSessions // see rest.go
+	use      sessionUse   // see session_use.go
 
 	machines machineSet
 	feed     *feed // changes, for waiting collectors; see property_wait.go

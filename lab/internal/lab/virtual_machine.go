@@ -25,6 +25,7 @@ type machine struct {
 	guest    guest
 	era      int // counts changes of power: a timer set in an earlier one does nothing
 	stopping bool
+	crashed  bool  // it runs no longer, and vCenter does not know
 	next     event // of the guest, if it is of this era
 	asked    *question
 }
@@ -143,16 +144,33 @@ func (m *machine) release() {
 
 // run starts a task that has the VM while it runs.
 func (m *machine) run(descriptionID string, fn func(*job) (types.AnyType, types.BaseMethodFault)) types.ManagedObjectReference {
-	return m.vc.run(m.vm(), descriptionID, m.name(), func(j *job) (types.AnyType, types.BaseMethodFault) {
+	return m.vc.launch(m.vm(), descriptionID, m.name(), func(j *job) (types.AnyType, types.BaseMethodFault) {
 		if f := m.take(j.Self); f != nil {
 			return nil, f
 		}
 		defer m.release()
-		if f := m.orphaned(); f != nil {
+		if f := j.hold(); f != nil {
+			return nil, f
+		}
+		j.touch(m.host())
+		if f := m.operable(descriptionID); f != nil {
 			return nil, f
 		}
 		return fn(j)
 	})
+}
+
+// operable refuses a task that the VM's host cannot carry out now. To cut the power a host needs no files.
+func (m *machine) operable(descriptionID string) types.BaseMethodFault {
+	for _, refused := range []func() types.BaseMethodFault{m.orphaned, m.unreachable} {
+		if f := refused(); f != nil {
+			return f
+		}
+	}
+	if descriptionID == "VirtualMachine.powerOff" {
+		return nil
+	}
+	return m.severed()
 }
 
 // wrongPower is the fault for a VM in another power state than the operation needs.

@@ -27,19 +27,12 @@ type fileMove struct {
 	targets map[int32]string // volume of each disk after the move
 
 	at    place           // of the .vmx after the move
-	moves []diskMove      // disks that move, in the order of their keys
+	moves []*diskMove     // disks that move, in the order of their keys
 	dirs  []place         // directories that were made
 	old   []place         // files that go when all is done
 	disks map[place]place // old to new, for every layer that moves
 	used  map[string]bool // volumes whose free space changes
 	taken map[place]bool  // names given out
-}
-
-type diskMove struct {
-	key      int32
-	from, to string // volumes
-	bytes    int64
-	layers   []layer // the new ones, running layer first
 }
 
 // any reports whether a move of files is planned.
@@ -53,13 +46,6 @@ func (f *fileMove) any() bool {
 }
 
 func (f *fileMove) empty() bool { return len(f.moves) == 0 && f.home == f.m.place().uuid }
-
-func (f *fileMove) bytes() (n int64) {
-	for _, x := range f.moves {
-		n += x.bytes
-	}
-	return n
-}
 
 // begin checks locks and space, makes the new directories and reserves the space of the new disks.
 func (f *fileMove) begin() types.BaseMethodFault {
@@ -163,7 +149,7 @@ func (f *fileMove) newDisk(key int32, layers []layer, dir place) types.BaseMetho
 		return !f.taken[p] && l.size(p) < 0
 	}
 	name := numbered(fileName(f.config.Name)+".vmdk", func(n string) bool { return !free(n) })
-	move := diskMove{key: key, from: layers[0].at.uuid, to: dir.uuid, layers: make([]layer, len(layers))}
+	move := &diskMove{key: key, from: layers[0].at.uuid, to: dir.uuid, layers: make([]layer, len(layers))}
 	f.used[move.from], f.used[move.to] = true, true
 	for i := len(layers) - 1; i >= 0; i-- {
 		old := layers[i]

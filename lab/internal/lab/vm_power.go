@@ -67,9 +67,12 @@ func (m *machine) powerOn(j *job) types.BaseMethodFault {
 	return nil
 }
 
-// files are those that a host opens to run the VM. All must be there, on volumes that the host has mounted.
-func (m *machine) files() (openFiles, types.BaseMethodFault) {
-	dc, at, host := m.datacenter(), m.place(), m.host()
+// files are those that the VM's host opens to run it. All must be there, on volumes that the host has mounted.
+func (m *machine) files() (openFiles, types.BaseMethodFault) { return m.filesFrom(m.host()) }
+
+// filesFrom are the files as another host would open them.
+func (m *machine) filesFrom(host *simulator.HostSystem) (openFiles, types.BaseMethodFault) {
+	dc, at := m.datacenter(), m.place()
 	out := openFiles{write: []place{at}}
 	if m.vc.lab.size(at) < 0 {
 		return out, &types.FileNotFound{FileFault: types.FileFault{File: at.path}}
@@ -156,7 +159,7 @@ func (m *machine) started(resumed bool) {
 	evc := m.vc.evcOffered(m.host())
 	m.mu.Lock()
 	m.era++
-	m.stopping = false
+	m.stopping, m.crashed = false, false
 	g, era := m.guest, m.era
 	m.mu.Unlock()
 	m.edit(func(vm *simulator.VirtualMachine) {
@@ -236,7 +239,7 @@ func (m *machine) booted(era int) {
 func (m *machine) stopped(clean bool) {
 	m.mu.Lock()
 	m.era++
-	m.stopping = false
+	m.stopping, m.crashed = false, false
 	g, at := m.guest, m.at
 	m.mu.Unlock()
 	wasSuspended := m.power() == suspended
@@ -296,6 +299,9 @@ func (o *vmObject) ResetVMTask(req *types.ResetVM_Task) soap.HasFault {
 			return nil, wrongPower(p, on)
 		}
 		if f := j.sleep(m.vc.lab.Scenario.Durations.PowerOff); f != nil {
+			return nil, f
+		}
+		if f := j.commit(); f != nil {
 			return nil, f
 		}
 		if p := m.power(); p != on {

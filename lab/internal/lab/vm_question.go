@@ -116,7 +116,7 @@ func (m *machine) ask(j *job) (string, types.BaseMethodFault) {
 	m.mu.Lock()
 	m.asked = nil
 	m.mu.Unlock()
-	return "", new(types.RequestCanceled)
+	return "", j.ended()
 }
 
 // AnswerVM answers the question of a VM.

@@ -20,7 +20,7 @@ import (
 type vmFolder struct{ shadow }
 
 func installVMFolder(vc *VC) {
-	vc.redirect("Folder", &vmFolder{vc.shadow("VMFolder")}, "RegisterVM_Task", "CreateVM_Task")
+	vc.redirect("Folder", &vmFolder{vc.shadow("VMFolder")}, "RegisterVM_Task", "CreateVM_Task", "MoveIntoFolder_Task")
 }
 
 // CreateVMTask is refused: the lab has no installer for guests, and an empty machine would be one without a guest to migrate.
@@ -43,11 +43,15 @@ func (o *vmFolder) RegisterVMTask(req *types.RegisterVM_Task) soap.HasFault {
 		if fault := r.check(); fault != nil {
 			return nil, fault
 		}
+		j.touch(r.host)
 		if fault := j.sleep(o.vc.lab.Scenario.Durations.Register); fault != nil {
 			return nil, fault
 		}
 		if fault := j.commit(); fault != nil {
 			return nil, fault
+		}
+		if !o.vc.takesVMs(r.host) {
+			return nil, because(new(types.InvalidState), "Host '%s' is in maintenance mode or not connected.", o.vc.entityName(r.host))
 		}
 		return r.do()
 	})

@@ -74,11 +74,14 @@ func (r *relocation) elsewhere() bool { return r.vc != r.m.vc || r.host.Self != 
 
 // perform copies, waits and, if nothing came between, lets finish make the move.
 func (r *relocation) perform(j *job, finish func(*job) types.BaseMethodFault) types.BaseMethodFault {
+	j.touch(r.host)
 	defer r.record()()
 	if f := r.files.begin(); f != nil {
 		r.files.undo()
 		return f
 	}
+	j.vc.lab.space.begin(r)
+	defer j.vc.lab.space.end(r)
 	durations := j.vc.lab.Scenario.Durations
 	f := r.copy(j)
 	if f == nil && r.elsewhere() && r.m.power() == on {
@@ -97,33 +100,53 @@ func (r *relocation) perform(j *job, finish func(*job) types.BaseMethodFault) ty
 
 // copy moves the written bytes of every disk, one after another, at the speed that the arrays have left.
 func (r *relocation) copy(j *job) types.BaseMethodFault {
-	total, done := r.files.bytes(), int64(0)
 	for _, x := range r.files.moves {
-		c := j.vc.lab.copies.Start(x.bytes, j.vc.lab.array(x.from), j.vc.lab.array(x.to))
-		if f := r.follow(j, c, x.bytes, &done, total); f != nil {
-			j.vc.lab.copies.Stop(c)
-			return f
+		for again := true; again; {
+			if f := r.paths(j, x); f != nil {
+				return f
+			}
+			c := j.vc.lab.copies.Start(x.bytes-x.copied.Load(), j.vc.lab.array(x.from), j.vc.lab.array(x.to))
+			var f types.BaseMethodFault
+			if again, f = r.follow(j, c, x); f != nil || again {
+				j.vc.lab.copies.Stop(c)
+			}
+			if f != nil {
+				return f
+			}
 		}
-		done += x.bytes
 	}
 	return nil
 }
 
-func (r *relocation) follow(j *job, c *bandwidth.Copy, bytes int64, done *int64, total int64) types.BaseMethodFault {
+// follow waits for the end of a copy of what is left of a disk. It returns true if the copy has to be taken up again, from where
+// it is.
+func (r *relocation) follow(j *job, c *bandwidth.Copy, x *diskMove) (again bool, f types.BaseMethodFault) {
 	tick := time.NewTicker(max(20*time.Millisecond, j.vc.lab.scale(2*time.Second)))
 	defer tick.Stop()
+	had := x.copied.Load()
 	for {
+		over := false
 		select {
 		case <-c.Done():
-			return nil
+			over = true
 		case <-j.cancel:
-			return new(types.RequestCanceled)
+			return false, j.ended()
 		case <-j.vc.lab.ctx.Done():
-			return new(types.RequestCanceled)
+			return false, j.ended()
 		case <-tick.C:
-			part := float64(*done) + float64(bytes)*j.vc.lab.copies.Progress(c)
-			j.progress(int32(min(95, 100*part/float64(total))))
 		}
+		x.copied.Store(had + int64(float64(x.bytes-had)*j.vc.lab.copies.Progress(c)))
+		if !over && r.severed(x) != "" {
+			return true, nil
+		}
+		if j.vc.lab.full(x.to) {
+			v, _ := j.vc.lab.Fabric.Volume(x.to)
+			return false, because(&types.NoDiskSpace{FileFault: types.FileFault{File: r.config.Name}, Datastore: v.Label}, "It became full during the copy.")
+		}
+		if over {
+			return false, nil
+		}
+		j.progress(r.files.percent())
 	}
 }
 
@@ -133,6 +156,12 @@ func (r *relocation) finish(j *job) types.BaseMethodFault {
 		return f
 	}
 	m, vc := r.m, r.m.vc
+	if f := r.visible(); f != nil && (r.elsewhere() || !r.files.empty()) {
+		return f
+	}
+	if connected, _ := vc.hostState(r.host); !connected {
+		return because(new(types.HostNotConnected), "vCenter has no connection to host '%s'.", vc.entityName(r.host))
+	}
 	before := m.parents()
 	if f := r.files.commit(); f != nil {
 		return f

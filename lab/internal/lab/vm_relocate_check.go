@@ -144,13 +144,9 @@ func (vc *VC) vmotion(vm *simulator.VirtualMachine, to *simulator.HostSystem) ty
 		return &types.ManagedObjectNotFound{Obj: vm.Self}
 	}
 	host := to.Self
-	info := vc.await(m.run("VirtualMachine.migrate", func(j *job) (types.AnyType, types.BaseMethodFault) {
+	return vc.await(m.run("VirtualMachine.migrate", func(j *job) (types.AnyType, types.BaseMethodFault) {
 		return nil, m.relocate(j, &types.VirtualMachineRelocateSpec{Host: &host})
 	}))
-	if info.Error != nil {
-		return info.Error.Fault
-	}
-	return nil
 }
 
 // storage plans which files move, and checks that the new host has every volume mounted.
@@ -186,17 +182,22 @@ func (r *relocation) storage() types.BaseMethodFault {
 		}
 		targets[x.DiskId] = v.uuid
 	}
-	for _, uuid := range append(values(targets), home) {
-		if v := vc.lookup(r.dc, uuid); v == nil || !v.hosts[r.host.Self] {
-			return because(&types.CannotAccessVmDisk{CannotAccessVmDevice: types.CannotAccessVmDevice{Device: "disk", Backing: uuid, Connected: true},
-				Fault: types.LocalizedMethodFault{Fault: new(types.NotFound), LocalizedMessage: "The volume is not mounted."}},
-				"Host '%s' has not mounted a volume of the virtual machine.", vc.entityName(r.host))
-		}
-	}
-	if f := r.persistent(layers, targets); f != nil {
+	r.files = fileMove{m: m, vc: vc, dc: r.dc, config: r.config, layers: layers, home: home, targets: targets}
+	if f := r.visible(); f != nil {
 		return f
 	}
-	r.files = fileMove{m: m, vc: vc, dc: r.dc, config: r.config, layers: layers, home: home, targets: targets}
+	return r.persistent(layers, targets)
+}
+
+// visible refuses a host that has not mounted a volume of the VM, or cannot use it.
+func (r *relocation) visible() types.BaseMethodFault {
+	for _, uuid := range append(values(r.files.targets), r.files.home) {
+		if v := r.vc.lookup(r.dc, uuid); v == nil || !v.hosts[r.host.Self] {
+			return because(&types.CannotAccessVmDisk{CannotAccessVmDevice: types.CannotAccessVmDevice{Device: "disk", Backing: uuid, Connected: true},
+				Fault: types.LocalizedMethodFault{Fault: new(types.NotFound), LocalizedMessage: "The volume is not mounted."}},
+				"Host '%s' has not mounted a volume of the virtual machine.", r.vc.entityName(r.host))
+		}
+	}
 	return nil
 }
 

@@ -19,6 +19,7 @@ func (m *machine) cross(j *job, spec *types.VirtualMachineRelocateSpec) types.Ba
 	if f != nil {
 		return f
 	}
+	j.crosses(to)
 	x := &crossing{relocation{m: m, spec: spec, vc: to}, reservations{set: &to.machines}}
 	defer x.reserved.release()
 	for _, step := range []func() types.BaseMethodFault{x.movable, x.destination, x.supported, x.networks, x.runs, x.storage, x.drives, x.obstacles, x.unique} {

@@ -83,8 +83,10 @@ func (m *machine) briefly(f func() types.BaseMethodFault) types.BaseMethodFault 
 		return fault
 	}
 	defer m.release()
-	if fault := m.orphaned(); fault != nil {
-		return fault
+	for _, refused := range []func() types.BaseMethodFault{m.orphaned, m.severed} {
+		if fault := refused(); fault != nil {
+			return fault
+		}
 	}
 	return f()
 }

@@ -13,6 +13,8 @@ type Scenario struct {
 	Seed int64 `yaml:"seed"`
 	// Timescale divides every duration: 60 makes one minute of the site last one second of the lab.
 	Timescale float64 `yaml:"timescale"`
+	// SessionTimeout ends a session that makes no call for so long, by the lab's clock: not scaled. 0 for never.
+	SessionTimeout time.Duration `yaml:"sessionTimeout"`
 	// Durations of operations at the real site, before Timescale.
 	Durations Durations `yaml:"durations"`
 	// Arrays with their LUNs.

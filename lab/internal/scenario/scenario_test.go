@@ -115,3 +115,19 @@ func TestAllMistakesComeTogetherWithTheirLines(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+func TestSessionTimeout(t *testing.T) {
+	text, err := os.ReadFile(lab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Parse("lab", text); err != nil || s.SessionTimeout != 0 {
+		t.Errorf("by default: %v %v", s, err)
+	}
+	if s, err := Parse("lab", append([]byte("sessionTimeout: 30m\n"), text...)); err != nil || s.SessionTimeout != 30*time.Minute {
+		t.Errorf("%v", err)
+	}
+	if _, err := Parse("lab", append([]byte("sessionTimeout: -1s\n"), text...)); err == nil {
+		t.Error("a negative one")
+	}
+}
