@@ -34,13 +34,13 @@ _LOOK: Final = 0.1
 
 
 class ThisMachine:
-    """Implements `migration.outside.Outside`. `stop` ends what runs; no variable that holds one of `withheld` is passed on."""
+    """Implements `migration.outside.Outside`. `stop` ends what runs; no variable that contains one of `withheld` is passed on."""
 
     def __init__(
         self, stop: threading.Event, *, withheld: frozenset[str] = frozenset(), folder: Path | None = None
     ) -> None:
         """Commands run in `folder`: the project's, in which a provider is started, where none is given."""
-        self._stop, self._withheld, self._folder = stop, withheld, folder or Path.cwd()
+        self._stop, self._withheld, self._folder = stop, withheld - {""}, folder or Path.cwd()
 
     def run(self, hook: Hook, facts: Mapping[str, str], say: Callable[[str], None]) -> None:
         """See migration.outside.Outside."""
@@ -55,8 +55,9 @@ class ThisMachine:
             failure = self._attempt(hook, facts)
             if not failure:
                 return
+        # An argument may be a token: the command is named without its arguments.
         times = f" {attempts} times, at last" if attempts > 1 else ""
-        what = f"the hook {facts['ESXODUS_WHEN']} it moves, {' '.join(hook.command)}, failed{times}: {failure}"
+        what = f"the hook {facts['ESXODUS_WHEN']} it moves, {hook.command[0]}, failed{times}: {failure}"
         remedy = "run it by hand to see why, then run again"
         raise Blocked([Concern("hook.failed", Severity.BLOCKS, facts["ESXODUS_VM"], what, remedy)])
 
@@ -110,7 +111,7 @@ class ThisMachine:
         return {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PULUMI_", "ESXODUS_")) and value not in self._withheld
+            if not name.startswith(("PULUMI_", "ESXODUS_")) and not any(one in value for one in self._withheld)
         }
 
 

@@ -71,20 +71,27 @@ def test_a_command_gets_our_environment_without_what_is_secret(tmp_path: Path, m
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "lab")
     monkeypatch.setenv("ESXODUS_SOURCE_PASSWORD", "one")
     monkeypatch.setenv("CI_VCENTER", "hunter2")
+    monkeypatch.setenv("CI_URL", "https://svc:hunter2@vc60.example/sdk")
     monkeypatch.setenv("NO_SECRET", "hunter")
     run(
         python("import os; open('said', 'w').write(' '.join(sorted(os.environ)))"),
         tmp_path,
-        withheld=frozenset({"hunter2"}),
+        withheld=frozenset({"hunter2", ""}),
     )
     names = set((tmp_path / "said").read_text().split())
     assert {"PATH", "NO_SECRET", "ESXODUS_VM"} <= names
-    assert not names & {"PULUMI_CONFIG_PASSPHRASE", "ESXODUS_SOURCE_PASSWORD", "CI_VCENTER"}
+    assert not names & {"PULUMI_CONFIG_PASSPHRASE", "ESXODUS_SOURCE_PASSWORD", "CI_VCENTER", "CI_URL"}
 
 
 def test_a_failure_is_told_with_the_last_lines(tmp_path: Path) -> None:
     said = refusal(python("for n in range(9): print('line', n)\nraise SystemExit(3)"), tmp_path)
     assert said.endswith("failed: exit code 3, after writing: line 4; line 5; line 6; line 7; line 8")
+
+
+def test_a_failure_is_told_without_the_arguments(tmp_path: Path) -> None:
+    said = refusal(python("raise SystemExit(3)", "token-1234"), tmp_path)
+    assert sys.executable in said
+    assert "token-1234" not in said
 
 
 def test_what_is_no_command_is_told(tmp_path: Path) -> None:
