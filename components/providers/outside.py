@@ -34,7 +34,7 @@ _LOOK: Final = 0.1
 
 
 class ThisMachine:
-    """Implements `migration.outside.Outside`. `stop` ends what runs; no variable that contains one of `withheld` is passed on."""
+    """Implements `migration.outside.Outside`. `stop` ends what runs; no variable with one of `withheld` in it is passed on."""
 
     def __init__(
         self, stop: threading.Event, *, withheld: frozenset[str] = frozenset(), folder: Path | None = None
