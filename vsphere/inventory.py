@@ -102,6 +102,11 @@ class Inventory:
         return MetadataSeen(self.snapshot, self.standing.roles, self.standing.tags or {})
 
     @cached_property
+    def uuids(self) -> frozenset[str]:
+        """The instance UUIDs of every VM that is registered here, as far as they are known."""
+        return frozenset(self._by_uuid) - {""}
+
+    @cached_property
     def registered(self) -> frozenset[File]:
         """The configuration files of every VM that is registered here."""
         return frozenset(self._vmx(record) for record in self.snapshot.of(vim.VirtualMachine))

@@ -84,6 +84,7 @@ class VSphereSites:
             for site in self._sites.values():
                 registration.refuse_registered(site, action)
             registration.register(self._sites[action.site], action, placed, progress)
+            self._drift.entered(action.vmx)
             return True
         if vm is None:
             raise Unexpected(f"{type(action).__name__} needs a VM that is registered")
@@ -100,7 +101,7 @@ class VSphereSites:
             case actions.Answer():
                 power.answer(site, vm, action, progress)
             case actions.Unregister():
-                self._drift.left(vm.vmx)
+                self._drift.left(vm)
                 registration.unregister(site, vm)
             case actions.Reconnect(networks):
                 configure.reconnect(site, vm, networks, progress)
