@@ -121,7 +121,8 @@ class Observation:
 
     `namesakes` says where other VMs bear its name: (site, folder), in whatever datacenter. `macs` holds, for each of its MAC
     addresses that another VM bears too, (site, that VM's name); `twins` are (site, name) of VMs with its BIOS UUID. `partners`
-    are the instance UUIDs of those VMs that its DRS rules are about which have arrived where it is.
+    are the instance UUIDs of those VMs that its DRS rules are about which have arrived where it is. `unreadable` are
+    (site, name) of VMs of which their vCenter cannot say which files they have.
     """
 
     vms: tuple[Vm, ...]
@@ -132,6 +133,7 @@ class Observation:
     macs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     twins: frozenset[tuple[str, str]] = frozenset()
     partners: frozenset[str] = frozenset()
+    unreadable: tuple[tuple[str, str], ...] = ()
 
     @property
     def vm(self) -> Vm | None:

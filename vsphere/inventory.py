@@ -116,6 +116,12 @@ class Inventory:
         """VMs of which not even the configuration file is known: any .vmx on a volume may be theirs."""
         return tuple(one for one in self.snapshot.of(vim.VirtualMachine) if not self._vmx(one).path)
 
+    @cached_property
+    def unreadable_names(self) -> tuple[str, ...]:
+        """The names of those that stay so: a VM that is just being made is not read yet."""
+        of = (one for one in self.unreadable if one.get("runtime.connectionState") != "connected")
+        return tuple(sorted(self.name(one.moref) for one in of))
+
     def _vmx(self, record: Record) -> File:
         text = vmx_path(record)
         if mounted := mounted_path(text):

@@ -53,7 +53,10 @@ class VSphereSites:
         macs, twins = _doubles(vms, inventories)
         namesakes = _namesakes(vms, inventories)
         partners = frozenset(uuid for vm in vms for uuid in _partners(vm, inventories[vm.site]))
-        seen = Observation(vms, views, adrift, namesakes=namesakes, macs=macs, twins=twins, partners=partners)
+        unreadable = tuple((name, one) for name, inventory in inventories.items() for one in inventory.unreadable_names)
+        seen = Observation(
+            vms, views, adrift, namesakes=namesakes, macs=macs, twins=twins, partners=partners, unreadable=unreadable
+        )
         return seen, version
 
     def site(self, name: str) -> Site:

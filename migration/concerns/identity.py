@@ -98,6 +98,24 @@ def unreachable(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 
 
 @rule(
+    "vm.others-unreadable",
+    Severity.BLOCKS,
+    "A vCenter cannot say which files another VM has: if the run ended while this one is registered nowhere, its .vmx could "
+    "be that one's, and would not be registered again.",
+    remedy="make that VM accessible, or remove it from the inventory",
+    source="ours",
+    halts=False,
+)
+def others_unreadable(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find VMs without known files, at either site, before it is unregistered: vm.owner-unknown would stop it afterwards."""
+    for move in leaving(spec, seen):
+        others = sorted(set(seen.unreadable) - {(move.vm.site, move.vm.name)})
+        if others and not move.crosses:
+            names = ", ".join(f"{name!r} at {seen.sites[site].vcenter}" for site, name in others)
+            yield Found(f"not known is which files these VMs have: {names}")
+
+
+@rule(
     "vm.name-taken",
     Severity.BLOCKS,
     "Its folder at the other site holds another VM of its name, so that registering it there would be refused.",

@@ -112,6 +112,15 @@ def test_no_tools_blocks_where_the_policy_is_to_stop() -> None:
     assert blocks(seen) == {"guest.no-tools"}
 
 
+def test_a_vm_whose_files_are_unknown_is_named_and_is_not_an_other_to_itself() -> None:
+    others = (("target", "Unknown"), ("source", "app01"))
+    (found,) = (one for one in blocking(*world(a_vm(), unreadable=others)) if one.id == "vm.others-unreadable")
+    assert "'Unknown' at vc70" in found.sentence
+    assert "app01" not in found.sentence
+    assert "vm.others-unreadable" not in ids(world(a_vm(), unreadable=others[1:]))
+    assert "vm.others-unreadable" not in ids(world(settled(), unreadable=others))
+
+
 def test_those_that_block_come_first() -> None:
     found = concerns(*world(a_vm(tools=Tools.NOT_INSTALLED), spec=replace(SPEC, networks={})))
     assert [concern.severity for concern in found] == [Severity.BLOCKS, Severity.WARNS, Severity.INFORMS]
@@ -184,6 +193,7 @@ UNSAFE: Final = {
 """Going on would be refused, or the VM could not run there."""
 BEFOREHAND: Final = {
     "vm.in-vapp",
+    "vm.others-unreadable",
     "disk.nonpersistent",
     "datastore.too-small",
     "guest.tools-installer",
@@ -197,7 +207,9 @@ class TestOnItsWay:
 
     def around(self, vm: Vm, spec: VmSpec = SPEC) -> World:
         lacking = {"lacking": (("tokyo7", "Folder.Create"),)}
-        return world(vm, spec=spec, target={**hosts("target", memory=768.0), **lacking})
+        return world(
+            vm, spec=spec, target={**hosts("target", memory=768.0), **lacking}, unreadable=(("source", "Unknown"),)
+        )
 
     def test_before_it_departs_all_of_it_blocks(self) -> None:
         assert blocks(self.around(a_vm(**AWFUL))) == UNSAFE | BEFOREHAND
@@ -221,7 +233,7 @@ class TestOnItsWay:
             "rdm.physical",
             "disk.shared",
             "device.passthrough",
-            *BEFOREHAND - {"vm.in-vapp"},
+            *BEFOREHAND - {"vm.in-vapp", "vm.others-unreadable"},
         }
 
     def test_registered_nowhere_nothing_keeps_it_from_being_registered(self) -> None:

@@ -31,6 +31,10 @@ CASES: Cases = {
     "vm.registered-twice": (world(a_vm(), settled()), world(a_vm(in_flight=MOVING), settled())),
     "vm.unregistered": (world(adrift=(replace(LOST[0], papers=None),)), world(adrift=LOST)),
     "vm.unreachable": (world(a_vm(reachable=False)), world(a_vm())),
+    "vm.others-unreadable": (
+        world(a_vm(), unreadable=(("target", "Unknown"),)),
+        live_world(a_vm(), unreadable=(("target", "Unknown"),)),
+    ),
     "vm.name-taken": (world(a_vm(), namesakes=NAMESAKE), world(a_vm(), namesakes=ELSEWHERE)),
     "vm.bios-uuid-twin": (
         world(a_vm(), twins=frozenset({("source", "app01-copy")})),
