@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -43,19 +43,21 @@ class Standing:
     lacking: tuple[tuple[str, str], ...] = ()
     links: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     tags: Mapping[str, frozenset[Tag]] | None = None
-    locks: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
+    locks: locks.Locks = field(default_factory=lambda: _NOTHING)
 
 
 class Inquiry:
     """One site's standing facts. Thread-safe: whoever comes first asks, the others wait for the answer."""
 
-    def __init__(self, session: Session) -> None:
-        """Remember whom to ask; nothing is asked yet."""
+    def __init__(self, session: Session, latest: Callable[[], Snapshot]) -> None:
+        """Remember whom to ask; nothing is asked yet. `latest` returns what is known of the site at the moment."""
         self._session = session
+        self._latest = latest
         self._lock = threading.Lock()
         self._for: tuple[int, frozenset[str]] | None = None
         self._edition = -1
         self._locks_until = 0.0
+        self._locks_seen: locks.Locks | None = None
         self._standing = Standing()
 
     def standing(self, snapshot: Snapshot) -> Standing:
@@ -73,12 +75,18 @@ class Inquiry:
                 self._for = due
                 self._locks_until = 0.0
             if time.monotonic() >= self._locks_until:
-                found = locks.read(self._session, snapshot)
-                if found != self._standing.locks:
-                    self._standing = replace(self._standing, locks=found)
-                self._locks_until = time.monotonic() + locks.HOLDS
+                self._read_locks()
             self._edition = snapshot.edition
             return self._standing
+
+    def _read_locks(self) -> None:
+        """Read the locks; of a later reading those count that last. At the first one no task is ours yet."""
+        found = locks.read(self._session, self._latest)
+        lasting = found if self._locks_seen is None else locks.lasting(found, self._locks_seen)
+        self._locks_seen = found
+        if lasting != self._standing.locks:
+            self._standing = replace(self._standing, locks=lasting)
+        self._locks_until = time.monotonic() + (locks.HOLDS if lasting == found else locks.SOON)
 
     def tagged(self, vm: str, tags: frozenset[Tag]) -> None:
         """Say which tags the VM with this id has by now."""

@@ -182,7 +182,6 @@ AWFUL: Final[dict[str, Any]] = {
 UNSAFE: Final = {
     "vm.fault-tolerant",
     "vm.encrypted",
-    "vm.locked",
     "hardware.too-new",
     "rdm.physical",
     "disk.shared",
@@ -192,6 +191,7 @@ UNSAFE: Final = {
 }
 """Going on would be refused, or the VM could not run there."""
 BEFOREHAND: Final = {
+    "vm.locked",
     "vm.in-vapp",
     "vm.others-unreadable",
     "disk.nonpersistent",
@@ -229,7 +229,6 @@ class TestOnItsWay:
     def test_settled_only_what_forbids_the_copy_of_its_files(self) -> None:
         assert blocks(self.around(settled(**AWFUL))) == {
             "vm.fault-tolerant",
-            "vm.locked",
             "rdm.physical",
             "disk.shared",
             "device.passthrough",
