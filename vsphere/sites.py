@@ -53,7 +53,7 @@ class VSphereSites:
         macs, twins = _doubles(vms, inventories)
         namesakes = _namesakes(vms, inventories)
         partners = frozenset(uuid for vm in vms for uuid in _partners(vm, inventories[vm.site]))
-        unreadable = tuple((name, one) for name, inventory in inventories.items() for one in inventory.unreadable_names)
+        unreadable = tuple(_unreadable(inventories))
         seen = Observation(
             vms, views, adrift, namesakes=namesakes, macs=macs, twins=twins, partners=partners, unreadable=unreadable
         )
@@ -154,14 +154,22 @@ class VSphereSites:
         )
 
 
-def _namesakes(vms: tuple[Vm, ...], inventories: Inventories) -> frozenset[tuple[str, str]]:
-    """Return (site, folder) of every other VM that bears the name of one of these."""
+def _unreadable(inventories: Inventories) -> Iterator[tuple[str, str]]:
+    """Yield (site, name) of each VM whose files are not known and stay so: one that is just being made is not read yet."""
+    for site, inventory in inventories.items():
+        for record in inventory.unreadable:
+            if record.get("runtime.connectionState") != "connected":
+                yield site, inventory.name(record.moref)
+
+
+def _namesakes(vms: tuple[Vm, ...], inventories: Inventories) -> frozenset[tuple[str, str, str]]:
+    """Return (site, datacenter, folder) of every other VM that bears the name of one of these; in a vApp it is in no folder."""
     return frozenset(
-        (site, inventory.path(record.target("parent"), vim.Folder))
+        (site, inventory.name(inventory.datacenter_of(record)), inventory.path(record.target("parent"), vim.Folder))
         for vm in vms
         for site, inventory in inventories.items()
-        for record in inventory.matching(Identity(vm.name))
-        if instance_uuid(record) != vm.instance_uuid
+        for record in inventory.namesakes(vm.name)
+        if instance_uuid(record) != vm.instance_uuid and record.target("parent")
     )
 
 

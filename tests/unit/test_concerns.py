@@ -121,6 +121,11 @@ def test_a_vm_whose_files_are_unknown_is_named_and_is_not_an_other_to_itself() -
     assert "vm.others-unreadable" not in ids(world(settled(), unreadable=others))
 
 
+def test_on_the_way_back_a_namesake_in_another_datacenter_is_none() -> None:
+    for namesake in (("source", "osaka", "apps"), ("target", "tokyo7", "apps")):
+        assert "vm.name-taken" not in ids(world(settled(), spec=BACK, namesakes=frozenset({namesake})))
+
+
 def test_those_that_block_come_first() -> None:
     found = concerns(*world(a_vm(tools=Tools.NOT_INSTALLED), spec=replace(SPEC, networks={})))
     assert [concern.severity for concern in found] == [Severity.BLOCKS, Severity.WARNS, Severity.INFORMS]

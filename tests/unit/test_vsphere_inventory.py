@@ -158,13 +158,6 @@ def test_a_vm_that_cannot_be_read_is_still_known_by_uuid_and_file() -> None:
     assert site.unreadable == ()
 
 
-@pytest.mark.parametrize(("state", "names"), [("inaccessible", ("a/b",)), ("connected", ())])
-def test_the_names_of_those_whose_files_stay_unknown(state: str, names: tuple[str, ...]) -> None:
-    unknown = raw.record(vim.VirtualMachine, "vm-9", name="a%2fb", runtime__connectionState=state)
-    site = inventory(raw.machine("vm-1", "app01"), unknown)
-    assert (site.unreadable, site.unreadable_names) == ((unknown,), names)
-
-
 @pytest.mark.parametrize("before", ["", "[] "])
 def test_a_vm_whose_datastore_is_gone_still_owns_its_file(before: str) -> None:
     path = f"{before}/vmfs/volumes/5678-ab/app01/app01.vmx"

@@ -15,8 +15,8 @@ LOST = (expect.adrift(a_vm(power=Power.OFF, papers=PAPERS)),)
 STRANGE = Question("8", "msg.disk.full: no space", ("msg.disk.full",), {"0": "Retry"})
 MOVING = InFlight("task-9", "Relocate virtual machine", 99)
 UNHEALTHY = "VMware Tools do not run"
-NAMESAKE = frozenset({("target", "apps")})
-ELSEWHERE = frozenset({("target", "elsewhere"), ("source", "apps")})
+NAMESAKE = frozenset({("target", "Tokyo7", "Apps")})
+ELSEWHERE = frozenset({("target", "tokyo7", "elsewhere"), ("target", "osaka", "apps"), ("source", "tokyo6", "web")})
 
 
 HELD = Metadata(permissions=frozenset({Permission("LAB\\dba", True, "Operators")}))
@@ -93,7 +93,8 @@ LESS_OBVIOUS = (
     ("vm.registered-twice", world(settled(), settled(in_flight=None))),
     ("vm.in-vapp", world(settled(vapp=True), spec=BACK)),
     ("vm.encrypted", world(settled(encrypted=True), spec=BACK)),
-    ("vm.name-taken", world(settled(), spec=BACK, namesakes=frozenset({("source", "apps")}))),
+    ("vm.name-taken", world(settled(), spec=BACK, namesakes=frozenset({("source", "tokyo6", "apps")}))),
+    ("vm.name-taken", world(a_vm(), namesakes=frozenset({("source", "osaka", "APPS")}))),  # both would go to one folder
     ("vm.change-tracking", world(a_vm(change_tracking=True))),  # the build of its host is not known
     ("vm.fault-tolerant", world(settled(fault_tolerant=True))),  # its files have still to be copied
     ("vm.in-vapp", live_world(a_vm(vapp=True))),
