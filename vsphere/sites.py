@@ -15,7 +15,7 @@ from migration.model import Vm
 from migration.observation import Observation
 from migration.sites import Progress
 from migration.wanted import Identity
-from vsphere import configure, crossing, metadata, power, registration, relocate, session, tasks
+from vsphere import configure, crossing, metadata, power, registration, relocate, session, tagging, tasks
 from vsphere.adrift import Drift, Inventories
 from vsphere.inventory import Inventory, in_flight
 from vsphere.machines import instance_uuid, papers
@@ -94,6 +94,8 @@ class VSphereSites:
         site = self._sites[vm.site]
         match action:
             case actions.WritePapers(wanted):
+                if wanted and wanted.transit and wanted.leaving == vm.site:
+                    tagging.confirm(site, vm)  # what its papers do not know would be lost with its registration
                 configure.write_papers(site, vm, wanted, progress)
             case actions.ShutDown(timeout):
                 return power.shut_down(site, vm, timeout, progress)
