@@ -126,6 +126,12 @@ def test_on_the_way_back_a_namesake_in_another_datacenter_is_none() -> None:
         assert "vm.name-taken" not in ids(world(settled(), spec=BACK, namesakes=frozenset({namesake})))
 
 
+def test_a_tag_service_that_fails_where_there_is_one_warns() -> None:
+    for version, severity in (("6.0.0", Severity.INFORMS), ("6.5.0", Severity.WARNS), ("7.0.3", Severity.WARNS)):
+        found = concerns(*world(a_vm(), source={"version": version}))
+        assert [one.severity for one in found if one.id == "site.no-tags"] == [severity]
+
+
 def test_those_that_block_come_first() -> None:
     found = concerns(*world(a_vm(tools=Tools.NOT_INSTALLED), spec=replace(SPEC, networks={})))
     assert [concern.severity for concern in found] == [Severity.BLOCKS, Severity.WARNS, Severity.INFORMS]

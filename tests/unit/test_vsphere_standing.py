@@ -12,12 +12,12 @@ from pyVmomi import VmomiSupport, vim
 from migration.metadata import Tag
 from migration.wanted import Identity
 from tests.unit import vsphere_objects as raw
-from vsphere import locks, standing
+from vsphere import locks, standing, tagging
 from vsphere.inventory import Inventory
 from vsphere.locks import STATE
 from vsphere.session import Session
 from vsphere.snapshot import Record
-from vsphere.standing import Inquiry, Standing
+from vsphere.standing import TAGS_AGAIN, Inquiry, Standing
 
 
 def method(name: str) -> Any:
@@ -83,6 +83,7 @@ def test_the_locks_of_a_vm_are_part_of_it() -> None:
 
 class Open:
     logins = 1
+    endpoint = "vc67"
 
 
 Reading = Mapping[str, tuple[str, ...]]
@@ -162,3 +163,20 @@ def test_what_was_attached_is_known_and_tags_that_could_not_be_read_are_asked_fo
     asked.tagged("vm-1", gold)
     assert asked.standing(raw.site()).tags == {"vm-1": gold, "vm-2": gold}
     assert answers == []
+
+
+@pytest.mark.parametrize(("version", "tags"), [("6.7.0", {"vm-1": frozenset({Tag("tier", "gold")})}), ("6.0.0", None)])
+def test_tags_whose_service_failed_are_tried_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], version: str, tags: Mapping[str, frozenset[Tag]] | None
+) -> None:
+    answers = [None, {"vm-1": frozenset({Tag("tier", "gold")})}]
+    monkeypatch.setattr(standing, "_ask", lambda *_: Standing(version=version))
+    monkeypatch.setattr(locks, "read", lambda *_: {})
+    monkeypatch.setattr(tagging, "read", lambda _: answers.pop(0))
+    asked = Inquiry(cast("Session", Open()), raw.site)
+    found = []
+    for seconds in (0, TAGS_AGAIN - 1, 1, TAGS_AGAIN - 1, 1, TAGS_AGAIN):
+        clock[0] += seconds
+        found.append(asked.standing(raw.site()).tags)
+    assert found == [None, None, None, None, tags, tags]
+    assert len(answers) == (0 if tags else 2), "once they are read they are followed no more"
