@@ -111,12 +111,12 @@ class Drift:
                 if time.monotonic() - began < AGAIN and then <= uuids | ours:
                     return
             began = time.monotonic()
-            found = dict.fromkeys(self._search(inventories))
+            found: dict[File, Adrift | None] = {}
+            for file in self._search(inventories):
+                # Read here, once: each of those who wait would read it to see whether it is theirs.
+                found[file] = self._files.get(file) or (None if file in registered else self._fetch(file, inventories))
             with self._lock:
-                self._files = {file: self._files.get(file) for file in found}
-                unread = [file for file, of in self._files.items() if of is None and file not in registered]
-            for file in unread:
-                self._fetch(file, inventories)
+                self._files = found
             self._searched = began, uuids
 
     def _search(self, inventories: Inventories) -> Iterator[File]:
