@@ -128,19 +128,21 @@ class SoFar:
 class Observation:
     """Everything `decide` may know about one VM. `vms` holds each registration, at whatever site, that matches its identity.
 
-    `namesakes` says where other VMs bear its name: (site, folder), in whatever datacenter. `macs` holds, for each of its MAC
-    addresses that another VM bears too, (site, that VM's name); `twins` are (site, name) of VMs with its BIOS UUID. `partners`
-    are the instance UUIDs of those VMs that its DRS rules are about which have arrived where it is.
+    `namesakes` says where other VMs bear its name, in whatever case: (site, datacenter, folder). `macs` holds, for each of
+    its MAC addresses that another VM bears too, (site, that VM's name); `twins` are (site, name) of VMs with its BIOS UUID.
+    `partners` are the instance UUIDs of those VMs that its DRS rules are about which have arrived where it is. `unreadable`
+    are (site, name) of VMs of which their vCenter cannot say which files they have.
     """
 
     vms: tuple[Vm, ...]
     sites: Mapping[str, SiteView]
     adrift: tuple[Adrift, ...] = ()
     so_far: SoFar = SoFar()
-    namesakes: frozenset[tuple[str, str]] = frozenset()
+    namesakes: frozenset[tuple[str, str, str]] = frozenset()
     macs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     twins: frozenset[tuple[str, str]] = frozenset()
     partners: frozenset[str] = frozenset()
+    unreadable: tuple[tuple[str, str], ...] = ()
 
     @property
     def vm(self) -> Vm | None:

@@ -5,7 +5,7 @@ An `Inventory` stands for one edition of a snapshot; what is derived is derived 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Final, cast
@@ -46,23 +46,27 @@ class Inventory:
 
     @cached_property
     def _by_uuid(self) -> dict[str, list[Record]]:
-        found: dict[str, list[Record]] = {}
-        for record in self.snapshot.of(vim.VirtualMachine):
-            found.setdefault(instance_uuid(record).lower(), []).append(record)
-        return found
+        return self._by(lambda record: instance_uuid(record).lower())
 
     @cached_property
     def _by_name(self) -> dict[str, list[Record]]:
+        return self._by(lambda record: self.name(record.moref).casefold())
+
+    def _by(self, key: Callable[[Record], str]) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {}
         for record in self.snapshot.of(vim.VirtualMachine):
-            found.setdefault(decoded(str(record.get("name", ""))), []).append(record)
+            found.setdefault(key(record), []).append(record)
         return found
 
     def matching(self, who: Identity) -> list[Record]:
         """Return the VMs with this instance UUID; by name only where no UUID is given."""
         if who.instance_uuid:
             return self._by_uuid.get(who.instance_uuid.lower(), [])
-        return self._by_name.get(who.name, [])
+        return [record for record in self.namesakes(who.name) if self.name(record.moref) == who.name]
+
+    def namesakes(self, name: str) -> list[Record]:
+        """Return the VMs that vSphere would take to have this name: it does not tell names apart by case."""
+        return self._by_name.get(name.casefold(), [])
 
     def vm(self, record: Record, in_flight: InFlight | None = None, among: Iterable[Inventory] = ()) -> Vm:
         """Return the VM that this record is about; `among` are the inventories of all sites, where others may share with it."""
@@ -100,6 +104,11 @@ class Inventory:
     @cached_property
     def _metadata(self) -> MetadataSeen:
         return MetadataSeen(self.snapshot, self.standing.roles, self.standing.tags or {})
+
+    @cached_property
+    def uuids(self) -> frozenset[str]:
+        """The instance UUIDs of every VM that is registered here, as far as they are known."""
+        return frozenset(self._by_uuid) - {""}
 
     @cached_property
     def registered(self) -> frozenset[File]:

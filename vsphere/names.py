@@ -10,7 +10,7 @@ from migration.model import File
 _ESCAPES: Final = {"%": "%25", "/": "%2f", "\\": "%5c"}
 _ESCAPED_SLASH: Final = re.compile(r"%((?:25)*2f)")
 _PATH: Final = re.compile(r"^\[(?P<datastore>[^\]]*)\] ?(?P<path>.*)$")
-_MOUNTED: Final = re.compile(r"^/vmfs/volumes/(?P<volume>[^/]+)/(?P<path>.+)$")
+_MOUNTED: Final = re.compile(r"^(?:\[\] ?)?/vmfs/volumes/(?P<volume>[^/]+)/(?P<path>.+)$")
 
 
 def decoded(name: str) -> str:
@@ -59,7 +59,10 @@ def datastore_path(datastore: str, path: str) -> str:
 
 
 def mounted_path(text: str) -> tuple[str, str] | None:
-    """Split "/vmfs/volumes/<uuid or name>/folder/file", the form of an inaccessible VM's path; None for another form."""
+    """Split "/vmfs/volumes/<uuid or name>/folder/file", the form of an inaccessible VM's path; None for another form.
+
+    vCenter may write it with the name of a datastore that it does not know before it: "[] /vmfs/volumes/…".
+    """
     match = _MOUNTED.match(text)
     return (match["volume"], match["path"]) if match else None
 

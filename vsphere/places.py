@@ -143,7 +143,7 @@ def _allocation(settings: Allocation) -> vim.ResourceAllocationInfo:
 def _child(site: Site, parent: ManagedObject, kind: type[M], name: str) -> M | None:
     """Return what the parent has under that name; vSphere does not tell names apart by case."""
     for record in site.inventory().snapshot.of(kind):
-        if record.target("parent") == moref(parent) and str(record.get("name")).lower() == name.lower():
+        if record.target("parent") == moref(parent) and str(record.get("name")).casefold() == name.casefold():
             return cast("M", record.ref)
     return None
 

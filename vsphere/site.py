@@ -42,7 +42,7 @@ class Site:
         self.watch = Watch(self.session, news)
         self.session.name = self.watch.name
         self.stop = stop
-        self._inquiry = Inquiry(self.session)
+        self._inquiry = Inquiry(self.session, lambda: self.watch.snapshot(self.pausing("reading locks")))
         self._inventory: Inventory | None = None
 
     def inventory(self, what: str = "reading its inventory") -> Inventory:

@@ -15,7 +15,7 @@ from migration.model import Vm
 from migration.observation import Observation
 from migration.sites import Progress
 from migration.wanted import Identity
-from vsphere import configure, crossing, metadata, power, registration, relocate, session, tasks
+from vsphere import configure, crossing, metadata, power, registration, relocate, session, tagging, tasks
 from vsphere.adrift import Drift, Inventories
 from vsphere.inventory import Inventory, in_flight
 from vsphere.machines import instance_uuid, papers
@@ -53,7 +53,10 @@ class VSphereSites:
         macs, twins = _doubles(vms, inventories)
         namesakes = _namesakes(vms, inventories)
         partners = frozenset(uuid for vm in vms for uuid in _partners(vm, inventories[vm.site]))
-        seen = Observation(vms, views, adrift, namesakes=namesakes, macs=macs, twins=twins, partners=partners)
+        unreadable = tuple(_unreadable(inventories))
+        seen = Observation(
+            vms, views, adrift, namesakes=namesakes, macs=macs, twins=twins, partners=partners, unreadable=unreadable
+        )
         return seen, version
 
     def site(self, name: str) -> Site:
@@ -84,12 +87,15 @@ class VSphereSites:
             for site in self._sites.values():
                 registration.refuse_registered(site, action)
             registration.register(self._sites[action.site], action, placed, progress)
+            self._drift.entered(action.vmx)
             return True
         if vm is None:
             raise Unexpected(f"{type(action).__name__} needs a VM that is registered")
         site = self._sites[vm.site]
         match action:
             case actions.WritePapers(wanted):
+                if wanted and wanted.transit and wanted.leaving == vm.site:
+                    tagging.confirm(site, vm)  # what its papers do not know would be lost with its registration
                 configure.write_papers(site, vm, wanted, progress)
             case actions.ShutDown(timeout):
                 return power.shut_down(site, vm, timeout, progress)
@@ -100,7 +106,7 @@ class VSphereSites:
             case actions.Answer():
                 power.answer(site, vm, action, progress)
             case actions.Unregister():
-                self._drift.left(vm.vmx)
+                self._drift.left(vm)
                 registration.unregister(site, vm)
             case actions.Reconnect(networks):
                 configure.reconnect(site, vm, networks, progress)
@@ -150,14 +156,22 @@ class VSphereSites:
         )
 
 
-def _namesakes(vms: tuple[Vm, ...], inventories: Inventories) -> frozenset[tuple[str, str]]:
-    """Return (site, folder) of every other VM that bears the name of one of these."""
+def _unreadable(inventories: Inventories) -> Iterator[tuple[str, str]]:
+    """Yield (site, name) of each VM whose files are not known and stay so: one that is just being made is not read yet."""
+    for site, inventory in inventories.items():
+        for record in inventory.unreadable:
+            if record.get("runtime.connectionState") != "connected":
+                yield site, inventory.name(record.moref)
+
+
+def _namesakes(vms: tuple[Vm, ...], inventories: Inventories) -> frozenset[tuple[str, str, str]]:
+    """Return (site, datacenter, folder) of every other VM that bears the name of one of these; in a vApp it is in no folder."""
     return frozenset(
-        (site, inventory.path(record.target("parent"), vim.Folder))
+        (site, inventory.name(inventory.datacenter_of(record)), inventory.path(record.target("parent"), vim.Folder))
         for vm in vms
         for site, inventory in inventories.items()
-        for record in inventory.matching(Identity(vm.name))
-        if instance_uuid(record) != vm.instance_uuid
+        for record in inventory.namesakes(vm.name)
+        if instance_uuid(record) != vm.instance_uuid and record.target("parent")
     )
 
 

@@ -1,13 +1,15 @@
 """What of a site is asked once per session and not followed: what changes rarely, is heavy, or comes by no update.
 
-Asked anew after a new login, and where hosts or datacenters have come or gone; the locks on VMs every minute.
+Asked anew after a new login, and where hosts or datacenters have come or gone; the locks on VMs every minute, and tags after a
+while where their service has failed.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -26,6 +28,8 @@ from vsphere.snapshot import Snapshot
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 _REST: Final = (6, 5)
 """The first API version with a REST service for tags."""
+TAGS_AGAIN: Final = 300.0
+"""Seconds after which a tag service that has failed is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +47,22 @@ class Standing:
     lacking: tuple[tuple[str, str], ...] = ()
     links: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     tags: Mapping[str, frozenset[Tag]] | None = None
-    locks: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
+    locks: locks.Locks = field(default_factory=lambda: _NOTHING)
 
 
 class Inquiry:
     """One site's standing facts. Thread-safe: whoever comes first asks, the others wait for the answer."""
 
-    def __init__(self, session: Session) -> None:
-        """Remember whom to ask; nothing is asked yet."""
+    def __init__(self, session: Session, latest: Callable[[], Snapshot]) -> None:
+        """Remember whom to ask; nothing is asked yet. `latest` returns what is known of the site at the moment."""
         self._session = session
+        self._latest = latest
         self._lock = threading.Lock()
         self._for: tuple[int, frozenset[str]] | None = None
         self._edition = -1
         self._locks_until = 0.0
+        self._tags_until = math.inf
+        self._locks_seen: locks.Locks | None = None
         self._standing = Standing()
 
     def standing(self, snapshot: Snapshot) -> Standing:
@@ -63,7 +70,7 @@ class Inquiry:
 
         Raises: MigrationError.
         """
-        if self._edition == snapshot.edition and time.monotonic() < self._locks_until:
+        if self._edition == snapshot.edition and time.monotonic() < min(self._locks_until, self._tags_until):
             return self._standing
         with self._lock:
             places = (record.moref for kind in (vim.HostSystem, vim.Datacenter) for record in snapshot.of(kind))
@@ -72,13 +79,28 @@ class Inquiry:
                 self._standing = _ask(self._session, snapshot)
                 self._for = due
                 self._locks_until = 0.0
+                self._tags_until = self._retry()
+            if time.monotonic() >= self._tags_until:
+                self._standing = replace(self._standing, tags=tagging.read(self._session.endpoint))
+                self._tags_until = self._retry()
             if time.monotonic() >= self._locks_until:
-                found = locks.read(self._session, snapshot)
-                if found != self._standing.locks:
-                    self._standing = replace(self._standing, locks=found)
-                self._locks_until = time.monotonic() + locks.HOLDS
+                self._read_locks()
             self._edition = snapshot.edition
             return self._standing
+
+    def _retry(self) -> float:
+        """Return when tags are to be read again: in a while where there is a service that has failed."""
+        failed = self._standing.tags is None and numbers(self._standing.version) >= _REST
+        return time.monotonic() + TAGS_AGAIN if failed else math.inf
+
+    def _read_locks(self) -> None:
+        """Read the locks; of a later reading those count that last. At the first one no task is ours yet."""
+        found = locks.read(self._session, self._latest)
+        lasting = found if self._locks_seen is None else locks.lasting(found, self._locks_seen)
+        self._locks_seen = found
+        if lasting != self._standing.locks:
+            self._standing = replace(self._standing, locks=lasting)
+        self._locks_until = time.monotonic() + (locks.HOLDS if lasting == found else locks.SOON)
 
     def tagged(self, vm: str, tags: frozenset[Tag]) -> None:
         """Say which tags the VM with this id has by now."""

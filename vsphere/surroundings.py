@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from migration.metadata import NO_METADATA, Metadata, Pool
 from migration.model import File, InFlight
-from vsphere.names import split_path
+from vsphere.names import mounted_path, split_path
 from vsphere.session import moref
 
 
@@ -46,7 +46,9 @@ class Surroundings:
     metadata: Metadata = NO_METADATA
 
     def file(self, path: str, datastore: Any = None) -> File:
-        """Return the file at "[datastore] path", by the datastore itself where that is known."""
+        """Return the file at "[datastore] path", by the datastore itself where that is known, or at a path as ESXi has it."""
+        if mounted := mounted_path(path):
+            return File(f"vmfs:{mounted[0]}", mounted[1])
         try:
             name, inside = split_path(path)
         except ValueError:

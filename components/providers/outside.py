@@ -36,7 +36,7 @@ _LOOK: Final = 0.1
 
 
 class ThisMachine:
-    """Implements `migration.outside.Outside`. `stop` ends what runs; no variable that holds one of `withheld` is passed on."""
+    """Implements `migration.outside.Outside`. `stop` ends what runs; no variable with one of `withheld` in it is passed on."""
 
     def __init__(
         self, stop: threading.Event, *, withheld: frozenset[str] = frozenset(), folder: Path | None = None
@@ -58,8 +58,9 @@ class ThisMachine:
             failure = self._attempt(hook, facts)
             if not failure:
                 return
+        # An argument may be a token: the command is named without its arguments.
         times = f" {attempts} times, at last" if attempts > 1 else ""
-        what = f"the hook {facts['ESXODUS_WHEN']} it moves, {' '.join(hook.command)}, failed{times}: {failure}"
+        what = f"the hook {facts['ESXODUS_WHEN']} it moves, {hook.command[0]}, failed{times}: {failure}"
         remedy = "run it by hand to see why, then run again"
         raise Blocked([Concern("hook.failed", Severity.BLOCKS, facts["ESXODUS_VM"], what, remedy)])
 

@@ -36,6 +36,7 @@ EITHER_WAY: Final[tuple[Rule, ...]] = (
     identity.registered_twice,
     identity.unregistered_without_papers,
     identity.unreachable,
+    identity.others_unreadable,
     identity.name_taken,
     identity.bios_twin,
     machine.in_vapp,

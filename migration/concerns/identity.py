@@ -98,19 +98,48 @@ def unreachable(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 
 
 @rule(
+    "vm.others-unreadable",
+    Severity.BLOCKS,
+    "A vCenter cannot say which files another VM has: if the run ended while this one is registered nowhere, its .vmx could "
+    "be that one's, and would not be registered again.",
+    remedy="make that VM accessible, or remove it from the inventory",
+    source="ours",
+    halts=False,
+)
+def others_unreadable(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find VMs without known files, at either site, before it is unregistered: vm.owner-unknown would stop it afterwards."""
+    for move in leaving(spec, seen):
+        others = sorted(set(seen.unreadable) - {(move.vm.site, move.vm.name)})
+        if others and not move.crosses:
+            names = ", ".join(f"{name!r} at {seen.sites[site].vcenter}" for site, name in others)
+            yield Found(f"not known is which files these VMs have: {names}")
+
+
+@rule(
     "vm.name-taken",
     Severity.BLOCKS,
-    "Its folder at the other site holds another VM of its name, so that registering it there would be refused.",
+    "The folder that it goes to holds another VM of its name, or one would go there too from another datacenter; vSphere "
+    "does not tell names apart by case, and would refuse the second.",
     remedy="rename one of the two, or move the other one to another folder",
     source="API: DuplicateName",
 )
 def name_taken(spec: VmSpec, seen: Observation) -> Iterator[Found]:
-    """Find another VM of the same name in the folder that it goes to."""
+    """Find another VM of the same name in the folder that it goes to, or in one at the source that would become the same."""
     for move in leaving(spec, seen):
         vm = move.vm
-        folder = vm.papers.folder if vm.site == spec.target and vm.papers else vm.folder
-        if (spec.home, folder) in seen.namesakes:
-            yield Found(f"folder {folder or '/'!r} at {spec.home} holds another VM that is called {vm.name!r}")
+        back = vm.papers if vm.site == spec.target else None
+        datacenter = back.datacenter if back else spec.datacenter
+        folder = back.folder if back else vm.folder
+        for site, where, path in sorted(seen.namesakes):
+            if path.casefold() != folder.casefold():
+                continue
+            if site == spec.home and where.casefold() == datacenter.casefold():
+                yield Found(f"folder {folder or '/'!r} at {site} holds another VM that is called {vm.name!r}")
+            elif site == vm.site == spec.source:
+                yield Found(
+                    f"another VM that is called {vm.name!r}, in datacenter {where!r} of {site}, would go to the same folder "
+                    f"{folder or '/'!r} at {spec.home}"
+                )
 
 
 @rule(

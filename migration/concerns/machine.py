@@ -69,9 +69,10 @@ def encrypted(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     "Somebody, usually a backup product, has disabled operations on the VM.",
     remedy="let the backup end; where none runs, have the operations enabled again (the backup product's vendor says how)",
     source="S41",
+    halts=False,
 )
 def locked(spec: VmSpec, seen: Observation) -> Iterator[Found]:
-    """Find disabled methods: who set them counts on the VM to stay as it is."""
+    """Find disabled methods: who set them counts on the VM to stay as it is; with its guest down it cannot any more."""
     for vm in touched(spec, seen):
         if vm.locked:
             yield Found(f"operations on it are disabled: {', '.join(sorted(vm.locked))}")

@@ -7,6 +7,7 @@ from typing import Final
 
 from migration import estimate
 from migration.concerns.moves import copying, leaving, touched
+from migration.live import number
 from migration.model import Severity
 from migration.observation import Observation
 from migration.rule import Found, rule
@@ -14,6 +15,8 @@ from migration.wanted import VmSpec
 
 SKEW: Final = 60.0
 """Seconds that two vCenters' clocks may differ before it is worth a word."""
+TAGGING: Final = (6, 5)
+"""The first version of vCenter that has a service for tags."""
 
 
 @rule(
@@ -59,15 +62,21 @@ def clock(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 @rule(
     "site.no-tags",
     Severity.INFORMS,
-    "The vCenter that it leaves does not let tags be read (before 6.5 no API does), so they do not come along.",
-    remedy="note the tags that matter, and set them again at the other site",
+    "The vCenter that it leaves does not let tags be read, so they do not come along. Before 6.5 no API does; from then on "
+    "its tag service has failed, which is a warning.",
+    remedy="see that the tag service works, from 6.5 on; else note the tags that matter, and set them again at the other site",
     source="U",
 )
 def no_tags(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find a vCenter whose tags cannot be read."""
     for move in leaving(spec, seen):
         if move.here.version and not move.here.tagging:
-            yield Found(f"its tags cannot be read (vCenter {move.here.version})", subject=move.here.vcenter)
+            fails = number(move.here.version)[:2] >= TAGGING
+            yield Found(
+                f"its tags cannot be read (vCenter {move.here.version})",
+                severity=Severity.WARNS if fails else None,
+                subject=move.here.vcenter,
+            )
 
 
 @rule(

@@ -10,10 +10,13 @@ import pytest
 import yaml
 from pyVmomi import vim
 
+from migration.actions import Placed, WritePapers
+from migration.decide import departing
+from migration.errors import Stale
 from migration.metadata import Allocation, Metadata, Overrides, Permission, Pool, Rule, Tag
-from migration.model import Vm
+from migration.model import Papers, Vm
 from migration.observation import Cluster, SiteView
-from migration.wanted import Identity
+from migration.wanted import Identity, Stage, VmSpec
 from tests.lab.conftest import SMALL
 from tools.parts import ROOT
 from tools.running_lab import Lab
@@ -31,6 +34,10 @@ def vm(sites: VSphereSites, name: str) -> Vm:
     found = sites.observe(Identity(name))[0].vm
     assert found is not None, f"{name} is not registered once"
     return found
+
+
+def papers(vm: Vm) -> Papers:
+    return departing(VmSpec(Identity(vm.name), Stage.MIGRATED), vm)
 
 
 def view(sites: VSphereSites, site: str) -> SiteView:
@@ -163,6 +170,20 @@ def test_tags_are_read_once_and_known_again_after_attaching(known: Lab, opened: 
     assert calls(known, "source")["DELETE /rest/com/vmware/cis/session"] == 2  # each session is logged out
     sites.close()
     assert vm(opened(known), "app02").metadata.tags == before | added
+
+
+def test_a_tag_that_is_given_during_the_run_comes_into_the_papers(known: Lab, opened: Opened) -> None:
+    sites = opened(known)
+    before = vm(sites, "app02")
+    other = opened(known).site("source")
+    (record,) = other.inventory().matching(Identity("app02"))
+    assert tagging.attach(other, cast("vim.VirtualMachine", record.ref), [Tag("room", "4")]) == ()
+    with pytest.raises(Stale, match="tags"):
+        sites.perform(before, WritePapers(papers(before)), Placed(), lambda *_: None)
+    now = vm(sites, "app02")
+    assert now.metadata.tags == before.metadata.tags | {Tag("room", "4")}
+    assert sites.perform(now, WritePapers(papers(now)), Placed(), lambda *_: None)
+    assert vm(sites, "app02").papers == papers(now)
 
 
 def test_a_category_that_takes_one_tag_keeps_it(known: Lab, opened: Opened) -> None:

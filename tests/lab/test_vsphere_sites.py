@@ -281,7 +281,7 @@ def test_another_vm_of_the_same_name_is_told(built: Lab, opened: Opened) -> None
     who = Identity("app01", meant.instance_uuid)
     until(sites, lambda: bool(sites.observe(who)[0].namesakes))
     seen, _ = sites.observe(who)
-    assert (seen.vm, seen.namesakes) == (meant, frozenset({("source", "")}))
+    assert (seen.vm, seen.namesakes) == (meant, frozenset({("source", "tokyo6", "")}))
 
 
 def test_folders_are_made_where_missing_and_pools_are_not(built: Lab, opened: Opened) -> None:

@@ -112,6 +112,26 @@ def test_no_tools_blocks_where_the_policy_is_to_stop() -> None:
     assert blocks(seen) == {"guest.no-tools"}
 
 
+def test_a_vm_whose_files_are_unknown_is_named_and_is_not_an_other_to_itself() -> None:
+    others = (("target", "Unknown"), ("source", "app01"))
+    (found,) = (one for one in blocking(*world(a_vm(), unreadable=others)) if one.id == "vm.others-unreadable")
+    assert "'Unknown' at vc70" in found.sentence
+    assert "app01" not in found.sentence
+    assert "vm.others-unreadable" not in ids(world(a_vm(), unreadable=others[1:]))
+    assert "vm.others-unreadable" not in ids(world(settled(), unreadable=others))
+
+
+def test_on_the_way_back_a_namesake_in_another_datacenter_is_none() -> None:
+    for namesake in (("source", "osaka", "apps"), ("target", "tokyo7", "apps")):
+        assert "vm.name-taken" not in ids(world(settled(), spec=BACK, namesakes=frozenset({namesake})))
+
+
+def test_a_tag_service_that_fails_where_there_is_one_warns() -> None:
+    for version, severity in (("6.0.0", Severity.INFORMS), ("6.5.0", Severity.WARNS), ("7.0.3", Severity.WARNS)):
+        found = concerns(*world(a_vm(), source={"version": version}))
+        assert [one.severity for one in found if one.id == "site.no-tags"] == [severity]
+
+
 def test_those_that_block_come_first() -> None:
     found = concerns(*world(a_vm(tools=Tools.NOT_INSTALLED), spec=replace(SPEC, networks={})))
     assert [concern.severity for concern in found] == [Severity.BLOCKS, Severity.WARNS, Severity.INFORMS]
@@ -175,7 +195,6 @@ AWFUL: Final[dict[str, Any]] = {
 UNSAFE: Final = {
     "vm.fault-tolerant",
     "vm.encrypted",
-    "vm.locked",
     "hardware.too-new",
     "rdm.physical",
     "disk.shared",
@@ -185,7 +204,9 @@ UNSAFE: Final = {
 }
 """Going on would be refused, or the VM could not run there."""
 BEFOREHAND: Final = {
+    "vm.locked",
     "vm.in-vapp",
+    "vm.others-unreadable",
     "disk.nonpersistent",
     "datastore.too-small",
     "guest.tools-installer",
@@ -234,7 +255,8 @@ class TestOnItsWay:
 
     def around(self, vm: Vm, spec: VmSpec = SPEC) -> World:
         lacking = {"lacking": (("tokyo7", "Folder.Create"),)}
-        return world(vm, spec=spec, target={**hosts("target", memory=768.0, threads=96, mhz=200_000.0), **lacking})
+        beyond = {**hosts("target", memory=768.0, threads=96, mhz=200_000.0), **lacking}
+        return world(vm, spec=spec, target=beyond, unreadable=(("source", "Unknown"),))
 
     def test_before_it_departs_all_of_it_blocks(self) -> None:
         assert blocks(self.around(a_vm(**AWFUL))) == UNSAFE | BEFOREHAND
@@ -254,11 +276,10 @@ class TestOnItsWay:
     def test_settled_only_what_forbids_the_copy_of_its_files(self) -> None:
         assert blocks(self.around(settled(**AWFUL))) == {
             "vm.fault-tolerant",
-            "vm.locked",
             "rdm.physical",
             "disk.shared",
             "device.passthrough",
-            *BEFOREHAND - {"vm.in-vapp", "host.cpu-too-few", "host.cpu-reservation"},
+            *BEFOREHAND - {"vm.in-vapp", "vm.others-unreadable", "host.cpu-too-few", "host.cpu-reservation"},
         }
 
     def test_registered_nowhere_nothing_keeps_it_from_being_registered(self) -> None:

@@ -88,6 +88,12 @@ def test_a_failure_is_told_with_the_last_lines(tmp_path: Path) -> None:
     assert said.endswith("failed: exit code 3, after writing: line 4; line 5; line 6; line 7; line 8")
 
 
+def test_a_failure_is_told_without_the_arguments(tmp_path: Path) -> None:
+    said = refusal(python("raise SystemExit(3)", "token-1234"), tmp_path)
+    assert sys.executable in said
+    assert "token-1234" not in said
+
+
 def test_what_is_no_command_is_told(tmp_path: Path) -> None:
     assert "it cannot be started: [Errno 2]" in refusal(Hook(("./no-such-command",)), tmp_path)
 

@@ -158,6 +158,14 @@ def test_a_vm_that_cannot_be_read_is_still_known_by_uuid_and_file() -> None:
     assert site.unreadable == ()
 
 
+@pytest.mark.parametrize("before", ["", "[] "])
+def test_a_vm_whose_datastore_is_gone_still_owns_its_file(before: str) -> None:
+    path = f"{before}/vmfs/volumes/5678-ab/app01/app01.vmx"
+    site = inventory(raw.machine("vm-1", "app01", config__files__vmPathName=path))
+    assert site.registered == {File("vmfs:5678-ab", "app01/app01.vmx")}
+    assert site.vm(site.matching(Identity("app01"))[0]).vmx in site.registered
+
+
 def test_a_volume_is_the_same_at_every_site_whatever_its_name() -> None:
     here = inventory()
     there = Inventory("target", "vc70", raw.site(raw.vmfs("datastore-1", "old-fc-01 (1)", "5678-ab", ("host-1",))))

@@ -36,6 +36,12 @@ def test_datastore_paths() -> None:
         names.split_path("/vmfs/volumes/x")
 
 
+@pytest.mark.parametrize("before", ["", "[] ", "[]"])
+def test_the_path_of_a_vm_whose_datastore_is_gone(before: str) -> None:
+    assert names.mounted_path(f"{before}/vmfs/volumes/5678-ab/app01/app01.vmx") == ("5678-ab", "app01/app01.vmx")
+    assert names.mounted_path("[old-fc-01] app01/app01.vmx") is None
+
+
 def test_where_a_file_named_in_a_vmx_lies() -> None:
     vmx = File("vmfs:1", "app01/app01.vmx")
     assert names.beside(vmx, "app01_1.vmdk") == ("vmfs:1", "app01/app01_1.vmdk")

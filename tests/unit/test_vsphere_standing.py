@@ -12,12 +12,12 @@ from pyVmomi import VmomiSupport, vim
 from migration.metadata import Tag
 from migration.wanted import Identity
 from tests.unit import vsphere_objects as raw
-from vsphere import locks, standing
+from vsphere import locks, standing, tagging
 from vsphere.inventory import Inventory
 from vsphere.locks import STATE
 from vsphere.session import Session
-from vsphere.snapshot import Record, Snapshot
-from vsphere.standing import Inquiry, Standing
+from vsphere.snapshot import Record
+from vsphere.standing import TAGS_AGAIN, Inquiry, Standing
 
 
 def method(name: str) -> Any:
@@ -81,31 +81,71 @@ def test_the_locks_of_a_vm_are_part_of_it() -> None:
     assert site.vm(site.matching(Identity("app01"))[0]).locked == ("x",)
 
 
-def test_locks_are_read_anew_after_a_while_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [1000.0]
-    answers: list[Mapping[str, tuple[str, ...]]] = []
+class Open:
+    logins = 1
+    endpoint = "vc67"
 
-    def read(session: Session, snapshot: Snapshot) -> Mapping[str, tuple[str, ...]]:
-        assert (session.logins, snapshot.edition) == (1, 1)
-        answers.append({"vm-1": ("RelocateVM_Task",)} if len(answers) == 0 else {})
-        return answers[-1]
 
-    class Open:
-        logins = 1
+Reading = Mapping[str, tuple[str, ...]]
+LOCKED = {"vm-1": ("RelocateVM_Task",)}
 
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def inquiry(monkeypatch: pytest.MonkeyPatch, *readings: Reading) -> tuple[Inquiry, list[Reading]]:
+    """Return an inquiry, and what of the readings is left."""
+    left = list(readings)
     monkeypatch.setattr(standing, "_ask", lambda *_: Standing(version="6.0.0"))
-    monkeypatch.setattr(locks, "read", read)
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    inquiry = Inquiry(cast("Session", Open()))
-    first = inquiry.standing(raw.site())
+    monkeypatch.setattr(locks, "read", lambda *_: left.pop(0))
+    return Inquiry(cast("Session", Open()), raw.site), left
+
+
+def test_locks_are_read_anew_after_a_while_and_not_before(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    asked, left = inquiry(monkeypatch, LOCKED, {}, {})
+    first = asked.standing(raw.site())
     clock[0] += locks.HOLDS - 1
-    assert inquiry.standing(raw.site()) is first
+    assert asked.standing(raw.site()) is first
     clock[0] += 2
-    second = inquiry.standing(raw.site())
-    assert (first.locks, second.locks, second.version) == ({"vm-1": ("RelocateVM_Task",)}, {}, "6.0.0")
+    second = asked.standing(raw.site())
+    assert (first.locks, second.locks, second.version) == (LOCKED, {}, "6.0.0")
     clock[0] += locks.HOLDS
-    assert inquiry.standing(raw.site()) is second  # nothing has changed: what is derived from it stays
-    assert len(answers) == 3
+    assert asked.standing(raw.site()) is second  # nothing has changed: what is derived from it stays
+    assert left == []
+
+
+def test_what_comes_later_counts_where_it_lasts_and_that_is_soon_known(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    passing = {**LOCKED, "vm-2": ("MigrateVM_Task",)}
+    asked, left = inquiry(monkeypatch, {}, passing, LOCKED, LOCKED)
+    found = []
+    for seconds in (0, locks.HOLDS, locks.SOON, locks.SOON):
+        clock[0] += seconds
+        found.append(asked.standing(raw.site()).locks)
+    assert found == [{}, {}, LOCKED, LOCKED]
+    assert len(left) == 1, "one that is known to last is relied on"
+
+
+@pytest.mark.parametrize("seen", [0, 1, None])
+def test_a_task_that_begins_or_ends_while_locks_are_read_is_seen(
+    monkeypatch: pytest.MonkeyPatch, seen: int | None
+) -> None:
+    entity = raw.ref(vim.VirtualMachine, "vm-1")
+    task = raw.record(vim.Task, "task-1", info__key="task-1", info__state="running", info__entity=entity)
+    snapshots = [raw.site(tasks=(task,) if seen == number else ()) for number in range(2)]
+    found = [raw.record(vim.VirtualMachine, "vm-1", disabledMethod=LOCK[:1])]
+
+    def collect(*_: object) -> list[Record]:
+        assert len(snapshots) == 1, "one snapshot of before"
+        return found
+
+    monkeypatch.setattr(locks, "collect", collect)
+    assert locks.read(cast("Session", Open()), lambda: snapshots.pop(0)) == (LOCKED if seen is None else {})
 
 
 def test_what_was_attached_is_known_and_tags_that_could_not_be_read_are_asked_for_anew(
@@ -114,15 +154,29 @@ def test_what_was_attached_is_known_and_tags_that_could_not_be_read_are_asked_fo
     gold = frozenset({Tag("tier", "gold")})
     answers = [Standing(), Standing(tags={"vm-2": gold})]
 
-    class Open:
-        logins = 1
-
     monkeypatch.setattr(standing, "_ask", lambda *_: answers.pop(0))
     monkeypatch.setattr(locks, "read", lambda *_: {})
-    inquiry = Inquiry(cast("Session", Open()))
-    assert inquiry.standing(raw.site()).tags is None
-    inquiry.tagged("vm-1", gold)
-    assert inquiry.standing(raw.site()).tags == {"vm-2": gold}
-    inquiry.tagged("vm-1", gold)
-    assert inquiry.standing(raw.site()).tags == {"vm-1": gold, "vm-2": gold}
+    asked = Inquiry(cast("Session", Open()), raw.site)
+    assert asked.standing(raw.site()).tags is None
+    asked.tagged("vm-1", gold)
+    assert asked.standing(raw.site()).tags == {"vm-2": gold}
+    asked.tagged("vm-1", gold)
+    assert asked.standing(raw.site()).tags == {"vm-1": gold, "vm-2": gold}
     assert answers == []
+
+
+@pytest.mark.parametrize(("version", "tags"), [("6.7.0", {"vm-1": frozenset({Tag("tier", "gold")})}), ("6.0.0", None)])
+def test_tags_whose_service_failed_are_tried_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], version: str, tags: Mapping[str, frozenset[Tag]] | None
+) -> None:
+    answers = [None, {"vm-1": frozenset({Tag("tier", "gold")})}]
+    monkeypatch.setattr(standing, "_ask", lambda *_: Standing(version=version))
+    monkeypatch.setattr(locks, "read", lambda *_: {})
+    monkeypatch.setattr(tagging, "read", lambda _: answers.pop(0))
+    asked = Inquiry(cast("Session", Open()), raw.site)
+    found = []
+    for seconds in (0, TAGS_AGAIN - 1, 1, TAGS_AGAIN - 1, 1, TAGS_AGAIN):
+        clock[0] += seconds
+        found.append(asked.standing(raw.site()).tags)
+    assert found == [None, None, None, None, tags, tags]
+    assert len(answers) == (0 if tags else 2), "once they are read they are followed no more"

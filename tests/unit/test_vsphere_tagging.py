@@ -8,12 +8,16 @@ from typing import Any, cast
 import pytest
 from pyVmomi import vim
 
-from migration.errors import MigrationError, Refused, Unreachable
-from migration.metadata import Tag
+from migration.errors import MigrationError, Refused, Stale, Unreachable
+from migration.metadata import Metadata, Tag
+from migration.model import Vm
+from tests.fake_sites import a_vm
 from tests.unit import vsphere_objects as raw
 from vsphere import tagging
 from vsphere.rest import RestError
 from vsphere.site import Site
+from vsphere.snapshot import Record
+from vsphere.standing import Standing
 from vsphere.tls import Endpoint
 
 ROOT = "/rest/com/vmware/cis/tagging/"
@@ -101,7 +105,10 @@ class Service:
                 return list(self.tags)[-1]
             case other:
                 assert body["object_id"]["type"] == "VirtualMachine"
-                self.on[other.partition("/id:")[2].partition("?")[0]].add(body["object_id"]["id"])
+                key = other.partition("/id:")[2].partition("?")[0]
+                if key not in self.on:
+                    raise RestError("there is no such tag", "not_found", 404)
+                self.on[key].add(body["object_id"]["id"])
         return None
 
     def _may(self, path: str) -> None:
@@ -115,6 +122,7 @@ class Service:
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     made = Service()
     monkeypatch.setattr(tagging, "Rest", made)
+    monkeypatch.setattr(tagging, "_known", {})
     return made
 
 
@@ -126,9 +134,16 @@ class Told:
     def __init__(self) -> None:
         self.tags: dict[str, frozenset[Tag]] = {}
         self.watch = self  # which knows objects by name
+        self.standing = Standing(tags={})
 
     def name(self, key: str) -> str:
         return f"name of {key}"
+
+    def inventory(self) -> Told:
+        return self
+
+    def identified(self, vm: Vm) -> Record:
+        return raw.record(vim.VirtualMachine, vm.name)
 
     def tagged(self, vm: str, tags: frozenset[Tag]) -> None:
         self.tags[vm] = tags
@@ -213,3 +228,58 @@ def test_a_broken_connection_is_for_the_caller(service: Service) -> None:
     with pytest.raises(Unreachable):
         attach(Told(), GOLD)
     assert service.logged_out == 1
+
+
+def test_what_is_met_once_is_not_asked_for_again(service: Service) -> None:
+    for number in range(50):
+        service.put(Tag("tier", str(number)))
+    attach(Told(), Tag("tier", "7"), vm="vm-1")
+    asked = len(service.calls)
+    assert asked > 50
+    attach(Told(), Tag("tier", "7"), Tag("tier", "8"), vm="vm-2")
+    assert len(service.calls) == asked + 4  # the login, two tags that are attached, and what is on it by now
+    tagging.read(ENDPOINT)
+    service.calls.clear()
+    attach(Told(), Tag("tier", "9"), vm="vm-3")
+    assert len(service.calls) > 50, "a new session asks anew for what is on no VM"
+
+
+def test_a_tag_that_was_deleted_or_renamed_meanwhile_is_found_or_made_anew(service: Service) -> None:
+    service.put(GOLD, "vm-9")
+    attach(Told(), GOLD)
+    del service.tags["urn:tag:0"], service.on["urn:tag:0"]
+    service.tags["urn:tag:5"], service.on["urn:tag:5"] = GOLD, set()
+    assert attach(Told(), GOLD) == ()
+    assert service.on["urn:tag:5"] == {"vm-1"}
+    service.tags["urn:tag:5"] = silver = Tag("tier", "silver")
+    assert attach(Told(), silver, vm="vm-2") == ()
+    assert service.on["urn:tag:5"] == {"vm-1", "vm-2"}
+
+
+def confirm(told: Told, *tags: Tag) -> None:
+    tagging.confirm(cast("Site", told), a_vm("vm-1", metadata=Metadata(tags=frozenset(tags))))
+
+
+def test_a_tag_that_somebody_has_given_or_taken_meanwhile_is_told(service: Service) -> None:
+    service.put(GOLD, "vm-1")
+    told = Told()
+    confirm(told, GOLD)
+    assert told.tags == {}
+    service.put(DAILY, "vm-1")
+    with pytest.raises(Stale, match="vm-1: somebody has changed its tags"):
+        confirm(told, GOLD)
+    assert told.tags == {"vm-1": {GOLD, DAILY}}
+    assert service.changes == []
+
+
+def test_a_service_that_fails_then_keeps_nothing_from_departing(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.broken["list-attached-tags"] = Unreachable("gone")
+    told = Told()
+    confirm(told, GOLD)
+    assert "vm-1: whether its tags have changed cannot be read" in caplog.text
+    told.standing = Standing()
+    service.calls.clear()
+    confirm(told)
+    assert service.calls == [], "a vCenter whose tags cannot be read is not asked"

@@ -15,8 +15,8 @@ LOST = (expect.adrift(a_vm(power=Power.OFF, papers=PAPERS)),)
 STRANGE = Question("8", "msg.disk.full: no space", ("msg.disk.full",), {"0": "Retry"})
 MOVING = InFlight("task-9", "Relocate virtual machine", 99)
 UNHEALTHY = "VMware Tools do not run"
-NAMESAKE = frozenset({("target", "apps")})
-ELSEWHERE = frozenset({("target", "elsewhere"), ("source", "apps")})
+NAMESAKE = frozenset({("target", "Tokyo7", "Apps")})
+ELSEWHERE = frozenset({("target", "tokyo7", "elsewhere"), ("target", "osaka", "apps"), ("source", "tokyo6", "web")})
 
 
 HELD = Metadata(permissions=frozenset({Permission("LAB\\dba", True, "Operators")}))
@@ -31,6 +31,10 @@ CASES: Cases = {
     "vm.registered-twice": (world(a_vm(), settled()), world(a_vm(in_flight=MOVING), settled())),
     "vm.unregistered": (world(adrift=(replace(LOST[0], papers=None),)), world(adrift=LOST)),
     "vm.unreachable": (world(a_vm(reachable=False)), world(a_vm())),
+    "vm.others-unreadable": (
+        world(a_vm(), unreadable=(("target", "Unknown"),)),
+        live_world(a_vm(), unreadable=(("target", "Unknown"),)),
+    ),
     "vm.name-taken": (world(a_vm(), namesakes=NAMESAKE), world(a_vm(), namesakes=ELSEWHERE)),
     "vm.bios-uuid-twin": (
         world(a_vm(), twins=frozenset({("source", "app01-copy")})),
@@ -89,7 +93,8 @@ LESS_OBVIOUS = (
     ("vm.registered-twice", world(settled(), settled(in_flight=None))),
     ("vm.in-vapp", world(settled(vapp=True), spec=BACK)),
     ("vm.encrypted", world(settled(encrypted=True), spec=BACK)),
-    ("vm.name-taken", world(settled(), spec=BACK, namesakes=frozenset({("source", "apps")}))),
+    ("vm.name-taken", world(settled(), spec=BACK, namesakes=frozenset({("source", "tokyo6", "apps")}))),
+    ("vm.name-taken", world(a_vm(), namesakes=frozenset({("source", "osaka", "APPS")}))),  # both would go to one folder
     ("vm.change-tracking", world(a_vm(change_tracking=True))),  # the build of its host is not known
     ("vm.fault-tolerant", world(settled(fault_tolerant=True))),  # its files have still to be copied
     ("vm.in-vapp", live_world(a_vm(vapp=True))),
