@@ -124,7 +124,7 @@ def _accepted(olds: Mapping[str, Any]) -> list[str]:
 
 
 def _add_concerns(outputs: dict[str, Any], found: Iterable[Concern]) -> None:
-    told = (f"{concern.id}: {concern.sentence}" for concern in found)
+    told = (f"{concern.id}: {concern.said}" for concern in found)
     outputs["concerns"] = list(dict.fromkeys([*outputs["concerns"], *told]))
 
 
