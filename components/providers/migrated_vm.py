@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -19,7 +20,7 @@ from pulumi.dynamic import (
 from components.providers import access, runtime, verdict, vm_outputs
 from components.providers.vm_inputs import inputs_of, spec_of
 from components.totals import TOLD
-from migration import concerns, converge, decide, declared, plan
+from migration import concerns, converge, decide, declared, live, plan
 from migration.actions import Done
 from migration.errors import Held, MigrationError
 from migration.report import Report
@@ -56,7 +57,7 @@ class MigratedVmProvider(ResourceProvider):
             spec = spec_of(news)
             seen, _ = access.sites().observe(spec.identity)
             seen = declared.as_declared(spec, seen)
-            foreseen = plan.plan(spec, seen)
+            foreseen = plan.plan(spec, seen, time.time())
             if foreseen.steps:
                 call.say(_foretold(spec, foreseen))
             verdict.show(call, news["vm"], (*concerns.concerns(spec, seen), *foreseen.stop), expected)
@@ -125,10 +126,25 @@ class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
 
 
 def _foretold(spec: VmSpec, foreseen: plan.Plan) -> str:
-    """Return the line of the preview, and under it why the VM goes by this method."""
+    """Return the line of the preview, under it why the VM goes by this method, and what holds it now.
+
+    Why no VM at all can go live between two vCenters is said once in a preview.
+    """
+    lines = [f"{spec.identity.name}  {foreseen}"]
     because = "live" if foreseen.method == Method.XVM else "live is not possible"
-    reasons = () if foreseen.stop else foreseen.reasons
-    return "\n".join([f"{spec.identity.name}  {foreseen}", *(f"    {because}: {reason}" for reason in reasons)])
+    for reason in () if foreseen.stop else foreseen.reasons:
+        if not _of_the_sites(reason):
+            lines.append(f"    {because}: {reason}")
+        elif verdict.first(reason):
+            lines.append(f"    {because} for any VM: {reason}")
+    if foreseen.held:
+        lines.append(f"    held now: {foreseen.held}")
+    return "\n".join(lines)
+
+
+def _of_the_sites(reason: str) -> bool:
+    """Say whether a reason against live moves is about the vCenters themselves; a host that is too old is one VM's own."""
+    return reason.endswith(f"[{live.version.id}]") and not reason.startswith("its ")
 
 
 def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:

@@ -76,7 +76,9 @@ class Call:
     def progress(self, phase: str, percent: int | None) -> None:
         """Show what goes on, as often as the operator's output can bear; satisfies `migration.sites.Progress`."""
         if self.throttle.admits(phase, percent, time.monotonic()):
-            self.say(phase if percent is None else f"{percent} % {phase}", ephemeral=True)  # a narrow terminal cuts the end
+            self.say(
+                phase if percent is None else f"{percent} % {phase}", ephemeral=True
+            )  # a narrow terminal cuts the end
 
     @contextlib.contextmanager
     def keeping(self, id_: str, outputs: Mapping[str, Any]) -> Iterator[None]:

@@ -12,7 +12,7 @@ from components.providers.migrated_vm import MigratedVmProvider
 from components.providers.vm_inputs import inputs_of
 from migration.actions import Action, Relocate
 from migration.errors import Blocked, Held, MigrationError
-from migration.model import Tools
+from migration.model import Device, Tools
 from migration.wanted import Health, Hook, Identity, Method, Stage, VmSpec, Wave, Window
 from tests.fake_sites import NEW, OLD, FakeSites, a_vm
 from vsphere import audit
@@ -189,11 +189,47 @@ def test_the_reason_for_the_method_stands_under_the_plan(fake: FakeSites, caplog
     provider.check({}, inputs(preview=1))
     (line,) = [line for line in caplog.messages if line.startswith("app01  reattach")]
     below = line.splitlines()[1:]
-    assert below[0].startswith("    live is not possible: no build of vCenter 6.0 supports it")
+    assert below[0].startswith("    live is not possible for any VM: no build of vCenter 6.0 supports it")
     caplog.clear()
+    provider.check({}, inputs(preview=1))
+    assert "app01  reattach" in caplog.text
+    assert "live" not in caplog.text, "what holds for every VM is said once"
+    caplog.clear()
+    verdict.forget()
     provider.check({}, inputs(preview=1, method=Method.REATTACH.value))
     assert "live" not in caplog.text, "whoever asks for it needs no reason"
     del fake
+
+
+def test_a_reason_of_the_vms_own_stands_under_each(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fake.versions = ("6.7.0", "7.0.3")
+    dongle = (Device("usb", "USB 1"),)
+    fake.vms = [a_vm(devices=dongle), a_vm("app02", devices=dongle)]
+    for name in ("app01", "app02"):
+        provider.check({}, inputs(preview=2, vm=name))
+    assert caplog.text.count("    live is not possible: ") == 2
+
+
+def test_a_preview_says_what_holds_a_vm_now(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    paused = inputs_of(replace(spec(), wave=Wave("pilot", paused=True)))
+    provider.check({}, {**paused, "preview": 1})
+    (line,) = [line for line in caplog.messages if line.startswith("app01  reattach")]
+    assert line.endswith("\n    held now: wave pilot is paused; take its `paused` away, then run again")
+    caplog.clear()
+    provider.check({}, inputs(preview=1))
+    assert "held now" not in caplog.text
+    del fake
+
+
+def test_an_accepted_warning_is_shown_in_the_preview(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fake.vms = [a_vm(pinned="CPU affinity")]
+    provider.check({}, inputs(preview=1, accepted={"guest.pinned": "ticket 4711"}))
+    assert any(
+        line.startswith("app01: accepted: ") and "(ticket 4711) [guest.pinned]" in line for line in caplog.messages
+    )
 
 
 def test_the_outputs_tell_the_whole_journey(fake: FakeSites, ended: list[tuple[str, Exception | None]]) -> None:
