@@ -17,6 +17,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from components import outcomes
 from components.providers import access, runtime, verdict, vm_outputs
 from components.providers.vm_inputs import inputs_of, spec_of
 from components.totals import TOLD
@@ -104,13 +105,13 @@ class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
     """A VM of a wave."""
 
     def told(self) -> pulumi.Output[dict[str, Any]]:
-        """Return the outputs that exports are made of; `failed` instead where this run brings none."""
+        """Return the outputs that exports are made of; what is known instead where it failed or was not begun."""
         outputs = pulumi.Output.all(**{name: getattr(self, name) for name in TOLD})
         wanted = {"stage": self._stage}
 
         async def settled() -> dict[str, Any]:
             known = await outputs.future()  # None: the engine has no outputs of a resource that failed or was skipped
-            return {**wanted, **known} if known else {**wanted, "failed": True}
+            return {**wanted, **(known or outcomes.of(await self.urn.future(), TOLD))}
 
         return (
             outputs.apply(lambda known: {**wanted, **known})
@@ -156,12 +157,13 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
     sites = access.sites()
     report = Report()
     papers = None
+    before: dict[str, Any] = {}
     error: Exception | None = None
     with call.keeping(id_, outputs), audit.recording() as calls:
         try:
             seen, _ = sites.observe(spec.identity)
             papers = vm_outputs.setting_out(spec, seen)
-            vm_outputs.foretell(outputs, spec, seen)
+            before = vm_outputs.foretold(spec, seen)
             converge.converge(
                 spec, sites, access.admission, call.progress, runtime.stop, outside=access.outside(), report=report
             )
@@ -174,7 +176,8 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
             raise
         finally:
             access.admission.ended(spec, error)
-            vm_outputs.account(outputs, report, calls)
+            vm_outputs.account(outputs, before, report, calls)
+            outputs["arrived"] = outputs["arrived"] or error is None
             with contextlib.suppress(*([MigrationError] if error else [])):  # the first error is the one to report
                 seen, _ = sites.observe(spec.identity, look_adrift=False)
                 vm_outputs.conclude(outputs, spec, seen, papers)

@@ -270,6 +270,56 @@ def test_every_call_that_changed_anything_is_listed(fake: FakeSites) -> None:
     assert {entry["ended"] for entry in outs["audit"]} == {"ok"}
 
 
+def journey(outs: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the outputs tell of a journey."""
+    assert outs is not None
+    names = ("steps", "timings", "copiedGiB", "downtimeSeconds", "began", "ended", "runs", "arrived")
+    return {name: outs[name] for name in names}
+
+
+def recorded(fake: FakeSites) -> None:
+    """Let each step be a call that the record shows."""
+
+    def call(action: Action) -> None:
+        with audit.writing("source", type(action).__name__, "app01"):
+            pass
+
+    fake.before = call
+
+
+def test_a_run_that_does_nothing_hides_nothing_of_the_journey_before(fake: FakeSites) -> None:
+    recorded(fake)
+    there = provider.create(inputs()).outs
+    assert there is not None
+    back = inputs_of(replace(spec(Stage.SOURCE), wave=Wave("pilot", paused=True)))
+    paused = provider.update("5000-app01", there, back).outs
+    assert paused is not None
+    assert paused["waiting"].startswith("app01: wave pilot is paused")
+    assert journey(paused) == journey(there)
+    assert paused["audit"] == there["audit"] != []
+    home = provider.update("5000-app01", paused, inputs(Stage.SOURCE)).outs
+    assert home is not None
+    assert home["audit"][: len(there["audit"])] == there["audit"], "the record only grows"
+    assert len(home["audit"]) > len(there["audit"])
+    assert not any(step.startswith("register at vc70") for step in home["steps"]), "the steps are of the way back alone"
+    assert home["began"] >= there["ended"]
+    assert len(home["runs"]) == 1
+
+
+def test_a_copy_back_alone_does_not_repeat_the_downtime_of_the_way_there(
+    fake: FakeSites, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = provider.create(inputs()).outs
+    assert there is not None
+    assert there["downtimeSeconds"] is not None
+    caplog.set_level("INFO")
+    back = provider.update("5000-app01", there, inputs(Stage.REHOSTED)).outs
+    assert back is not None
+    assert (back["downtimeSeconds"], back["copiedGiB"]) == (None, 12)
+    assert "app01: rehosted" in caplog.messages
+    del fake
+
+
 def hold(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let the copies, and only those, not be admitted."""
     admitted = access.admission.admitted
@@ -307,6 +357,9 @@ def test_a_vm_that_its_wave_holds_back_has_not_failed(
     assert second["began"] == first.outs["began"]
     assert (second["chosen"], second["reasons"]) == (first.outs["chosen"], first.outs["reasons"])
     assert second["downtimeSeconds"] == first.outs["downtimeSeconds"]
+    assert second["runs"][:1] == first.outs["runs"]
+    assert len(second["runs"]) == 2, "each run is counted by itself"
+    assert (first.outs["arrived"], second["arrived"]) == (False, True)
     del fake
 
 
