@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from components import outcomes
 from components.providers.migrated_vm import MigratedVm
 from components.totals import brief, totals
 from migration.wanted import Stage
@@ -61,6 +62,7 @@ def declare_waves(
     stack: Settings, *, preview: int, parts: Sequence[pulumi.Resource], travelling: Collection[Identity] = ()
 ) -> dict[str, MigrationWave]:
     """Declare all waves, each after those that it names, whatever order they are written in."""
+    outcomes.listen()
     declared: dict[str, MigrationWave] = {}
     specs = stack.specs()
     waiting = list(stack.waves)
@@ -79,11 +81,11 @@ def declare_waves(
 
 
 def exports(waves: Mapping[str, MigrationWave]) -> dict[str, pulumi.Output[Any]]:
-    """Return what the stack exports: `vms`, one short entry each, and the totals of each of the `waves` and of the `site`."""
+    """Return what the stack exports: `vms`, a line each, and the totals of each of the `waves` and of the `site`."""
     told = {name: pulumi.Output.all(*(vm.told() for vm in wave.vms.values())) for name, wave in waves.items()}
     named = _all({name: vm.told() for wave in waves.values() for name, vm in wave.vms.items()})
     return {
-        "vms": named.apply(lambda vms: {name: brief(vm) for name, vm in vms.items()}),
+        "vms": named.apply(lambda vms: {name: brief(name, vm) for name, vm in vms.items()}),
         "waves": _all({name: vms.apply(totals) for name, vms in told.items()}),
         "site": named.apply(lambda vms: totals(list(vms.values()))),
     }

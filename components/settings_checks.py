@@ -10,7 +10,7 @@ from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Final
 
-from migration.concerns import known_ids
+from migration.concerns import known_ids, only_block
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -149,7 +149,11 @@ def _accepted(accept: Sequence[tuple[int, Mapping[str, Any]]], vms: set[str]) ->
     problems = _twice("esxodus:accept", "concern", pairs)
     for number, entry in accept:
         path, identifier = f"esxodus:accept[{number}].concern", entry.get("concern")
-        problems += _unknown(path, "concern (docs/concerns.md)", identifier, known_ids())
+        problems += _unknown(path, "concern of docs/concerns.md", identifier, known_ids())
+        if isinstance(identifier, str) and identifier in only_block():
+            problems.append(
+                f"{path}: {identifier} always blocks, so it cannot be accepted; docs/concerns.md has the remedy"
+            )
         problems += _unknown(f"esxodus:accept[{number}].vm", "VM in esxodus:waves", entry.get("vm"), {*vms, "*"})
     return problems
 

@@ -11,49 +11,75 @@ if TYPE_CHECKING:
 
 
 TOLD: Final = (
-    "reached", "chosen", "reasons", "was", "place", "downtimeSeconds", "copiedGiB", "began", "ended", "waiting", "papersDiff",
+    "reached", "chosen", "reasons", "was", "place", "downtimeSeconds", "copiedGiB", "runs", "waiting", "papersDiff", "concerns",
 )  # fmt: skip
 """The outputs of a VM that are needed here, beside `stage`, the one that it is wanted at."""
 
 
 def totals(vms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the totals of VMs of which each tells its outputs, or only `stage` and `failed` where this run has none.
+    """Return the totals of VMs of which each tells its outputs; or `notBegun`, or `failed` with the outputs that are known.
 
-    `settled` are where they are wanted, `waiting` are not admitted by their wave now, `failed` includes those that were not
-    begun because something before them failed. `reasons` says for each method why it was chosen, and of how many VMs.
+    `settled` are where they are wanted, `waiting` are not admitted by their wave now, `failed` have an error of their own,
+    `notBegun` come after something that failed. `accepted` counts warnings by id, `reasons` says for each method why it was
+    chosen, and of how many VMs. `seconds` are those in which any of the VMs was at work, however many runs it took.
     """
-    told = [vm for vm in vms if not vm.get("failed")]
+    told = [vm for vm in vms if "reached" in vm]
+    well = [vm for vm in told if not vm.get("failed")]
     down = [vm["downtimeSeconds"] for vm in told if vm["downtimeSeconds"] is not None]
-    moments = [datetime.fromisoformat(vm[end]) for vm in told for end in ("began", "ended") if vm[end]]
     return {
         "vms": len(vms),
-        "settled": sum(vm["reached"] == vm["stage"] and not vm["waiting"] for vm in told),
-        "waiting": sum(bool(vm["waiting"]) for vm in told),
-        "failed": len(vms) - len(told),
+        "settled": sum(vm["reached"] == vm["stage"] and not vm["waiting"] for vm in well),
+        "waiting": sum(bool(vm["waiting"]) for vm in well),
+        "failed": sum(bool(vm.get("failed")) for vm in vms),
+        "notBegun": sum(bool(vm.get("notBegun")) for vm in vms),
+        "accepted": _accepted(told),
         "methods": dict(sorted(Counter(vm["chosen"] for vm in told if vm["chosen"]).items())),
         "reasons": _reasons(told),
         "copiedGiB": round(sum(vm["copiedGiB"] for vm in told), 1),
         "downtimeSeconds": {"total": round(sum(down), 1), "longest": max(down, default=0.0)},
-        "seconds": round((max(moments) - min(moments)).total_seconds(), 1) if moments else 0.0,
+        "seconds": round(_at_work(told), 1),
     }
 
 
-def brief(vm: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the few words about one VM that the CLI prints at every run; the rest is in the state (`pulumi stack export`)."""
-    if vm.get("failed"):
-        return {"stage": "not reached: failed, or not begun because something before it failed"}
-    return {
-        "stage": vm["reached"],
-        "method": vm["chosen"],
-        "was": _place(vm["was"]),
-        "is": _place(vm["place"]),
-        "downtime": vm["downtimeSeconds"],
-        **{name: vm[name] for name in ("waiting", "papersDiff") if vm[name]},
-    }
+def brief(name: str, vm: Mapping[str, Any]) -> str:
+    """Return the line about one VM that the CLI prints at every run; the rest is in the state (`pulumi stack export`)."""
+    if vm.get("notBegun"):
+        return "not begun: something that it comes after has failed"
+    if "reached" not in vm:
+        return "failed, see its error; nothing is known of where it is, a preview looks"
+    place, was, down = _place(vm["place"]), _place(vm["was"]), vm["downtimeSeconds"]
+    differs = "; ".join(vm["papersDiff"] or ())
+    parts = (
+        "failed, " if vm.get("failed") else "",
+        vm["reached"] or "on its way",
+        f" by {vm['chosen']}" if vm["chosen"] and vm["runs"] else "",
+        f": {place or 'registered nowhere'}",
+        f", was {was}" if was and was != place else "",
+        f", guest down {down:.1f} s" if down is not None else "",
+        f"; waits: {vm['waiting'].removeprefix(f'{name}: ')}" if vm["waiting"] else "",
+        f"; not as it was: {differs}" if differs else "",
+    )
+    return "".join(parts)
 
 
 def _place(place: Mapping[str, Any]) -> str:
-    return f"{place['site']}: {place['host']}, {', '.join(place['datastores'])}" if place else ""
+    return f"{place['site']} {place['host']} {' and '.join(place['datastores'])}" if place else ""
+
+
+def _at_work(vms: Iterable[Mapping[str, Any]]) -> float:
+    """Return the seconds in which at least one VM was at work: those between two runs, or while all were held, do not count."""
+    seconds, until = 0.0, float("-inf")
+    moments = [[datetime.fromisoformat(moment).timestamp() for moment in run] for vm in vms for run in vm["runs"] or ()]
+    for began, ended in sorted(moments):
+        seconds += max(0.0, ended - max(began, until))
+        until = max(until, ended)
+    return seconds
+
+
+def _accepted(vms: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how often each warning was accepted."""
+    said = [text.partition(": ") for vm in vms for text in vm["concerns"] or ()]
+    return dict(sorted(Counter(identifier for identifier, _, words in said if words.startswith("accepted: ")).items()))
 
 
 def _reasons(vms: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

@@ -52,17 +52,27 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Something an operator should know about one VM (or one site thing) before it is touched."""
+    """Something an operator should know about one VM (or one site thing) before it is touched.
+
+    `accepted` is the operator's reason to live with it; "" where nobody has accepted it.
+    """
 
     id: str
     severity: Severity
     subject: str
     sentence: str
     remedy: str
+    accepted: str = ""
 
     def __str__(self) -> str:
         """Give the one line shown to the operator."""
-        return f"{self.subject}: {self.sentence} [{self.id}] — {self.remedy}"
+        remedy = "" if self.accepted else f" — {self.remedy}"
+        return f"{self.subject}: {self.said} [{self.id}]{remedy}"
+
+    @property
+    def said(self) -> str:
+        """The sentence, with the reason where it is accepted."""
+        return f"accepted: {self.sentence} ({self.accepted})" if self.accepted else self.sentence
 
 
 @dataclass(frozen=True, slots=True, order=True)

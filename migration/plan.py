@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from migration import waves
 from migration.actions import (
     Act,
     Action,
@@ -33,7 +34,8 @@ LONGEST = 40
 class Plan:
     """The steps to come; `stop` says why they end early, `reached` where the VM is now (None: on its way).
 
-    `method` is "" for a VM that need not change its site; `reasons` say why it is that one.
+    `method` is "" for a VM that need not change its site; `reasons` say why it is that one. `held` says why its wave would not
+    let it begin at the moment that was asked for; "" where it would, or where it has begun.
     """
 
     reached: Stage | None
@@ -42,6 +44,7 @@ class Plan:
     steps: tuple[str, ...]
     stop: tuple[Concern, ...] = ()
     reasons: tuple[str, ...] = ()
+    held: str = ""
 
     def __str__(self) -> str:
         """Give the one line of the preview."""
@@ -51,9 +54,13 @@ class Plan:
         return f"{self.method} {where} → {self.wanted.value}: {', '.join(self.steps)}".lstrip()
 
 
-def plan(spec: VmSpec, seen: Observation) -> Plan:
-    """Return what would be done to the VM from now until it is where it is wanted."""
+def plan(spec: VmSpec, seen: Observation, now: float | None = None) -> Plan:
+    """Return what would be done to the VM from now until it is where it is wanted.
+
+    `now`, in seconds since 1970, is when it would begin; None: whether its wave lets it is not asked.
+    """
     steps: list[str] = []
+    held: str | None = None
     reached = stage_of(spec, seen)
     chosen = choose(spec, seen, seen.vm) if seen.vm and seen.vm.site != spec.home else None
     stop: tuple[Concern, ...] = ()
@@ -61,6 +68,9 @@ def plan(spec: VmSpec, seen: Observation) -> Plan:
         decision = decide(spec, seen)
         match decision:
             case Act(action):
+                if now is not None and held is None and waves.begins(spec, action, seen):
+                    answer = waves.held(spec, action, seen, waves.Moment(now))
+                    held = answer.sentence.removeprefix(f"{spec.identity.name}: ") if answer else ""
                 if not isinstance(action, WritePapers | SetAttributes):  # book-keeping of ours
                     steps.append(_step(action, seen, spec))
                 seen = after(seen, action, _imagined(action, seen))
@@ -73,8 +83,9 @@ def plan(spec: VmSpec, seen: Observation) -> Plan:
                 pass
         break
     if chosen is None:  # on its way already, or where it should be
-        return Plan(reached, spec.stage, "reattach" if seen.adrift or reached is None else "", tuple(steps), stop)
-    return Plan(reached, spec.stage, chosen.method.value, tuple(steps), stop, chosen.reasons)
+        method = "reattach" if seen.adrift or reached is None else ""
+        return Plan(reached, spec.stage, method, tuple(steps), stop, held=held or "")
+    return Plan(reached, spec.stage, chosen.method.value, tuple(steps), stop, chosen.reasons, held or "")
 
 
 def _imagined(action: Action, seen: Observation) -> Placed:

@@ -48,11 +48,12 @@ class Rule(Kind):
     """A kind of concern that is found by looking, before anything is done.
 
     `halts`: it blocks a VM whose guest is down for the move too, because going on would be unsafe or impossible. Where it does
-    not, going on is the safest, so that it only warns.
+    not, going on is the safest, so that it only warns. `lenient`: where less is at stake it only warns, though it may block.
     """
 
     find: Finder
     halts: bool = True
+    lenient: bool = False
 
     def __call__(self, spec: VmSpec, seen: Observation) -> Iterator[Concern]:
         """Yield the concerns of this kind."""
@@ -70,12 +71,19 @@ class Rule(Kind):
 
 
 def rule(
-    identifier: str, severity: Severity, about: str, *, remedy: str, source: str, halts: bool = True
+    identifier: str,
+    severity: Severity,
+    about: str,
+    *,
+    remedy: str,
+    source: str,
+    halts: bool = True,
+    lenient: bool = False,
 ) -> Callable[[Finder], Rule]:
     """Make a rule of a function that yields what it finds."""
 
     def made(find: Finder) -> Rule:
-        return Rule(identifier, severity, about, remedy, source, find, halts)
+        return Rule(identifier, severity, about, remedy, source, find, halts, lenient)
 
     return made
 

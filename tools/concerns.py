@@ -58,9 +58,10 @@ app01: Hard disk 2 is on datastore 'old-fc-09', which does not come along [disk.
 | warns | something may not reconnect or not be as it was: know it, and deal with it or accept it |
 | informs | worth knowing; listed in the outputs only |
 
-A warning is accepted by its id, with a reason: it then only informs, and the reason is listed with it. The `live.*` ids block
-where the method is `xvm`; with `auto` they are the reasons why a VM is reattached instead. What only matters before a guest is
-taken down never keeps one down: found then, it warns.
+A warning is accepted by its id, with a reason: it then only informs, with the reason, in the preview and in the outputs; an id
+that only ever blocks is refused in `esxodus:accept`. The `live.*` ids block where the method is `xvm`; with `auto` they are the
+reasons why a VM is reattached instead. What only matters before a guest is taken down never keeps one down: found
+then, it warns.
 
 A source S… is listed in [vsphere-facts.md](vsphere-facts.md); U is common knowledge of the field without a document at hand;
 API is the reference of the vSphere Web Services API; “ours” follows from how Esxodus works.

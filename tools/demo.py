@@ -95,8 +95,9 @@ def demo(site: str, console: Console) -> int:
         console.rule("pulumi up")
         pulumi("up", "--yes", "--skip-preview", "--continue-on-error")
         outputs = json.loads(pulumi("stack", "output", "--json", quiet=True))
+        told = vm_outputs(json.loads(pulumi("stack", "export", quiet=True)))
         console.rule("what came of it")
-        good = report(stack, outputs, before, count(sites), lab, console)
+        good = report(stack, outputs.get("site", {}), told, before, count(sites), lab, console)
     console.print(f"Took {time.monotonic() - started:.0f} s; the lab is stopped.", highlight=False)
     console.print(
         "Try next: `make lab` keeps a lab running to play with; `make demo SITE=…` takes another lab stack; "
@@ -109,36 +110,40 @@ def demo(site: str, console: Console) -> int:
 
 def report(
     stack: Stack,
-    outputs: Mapping[str, Any],
+    site: Mapping[str, Any],
+    outputs: Mapping[str, Mapping[str, Any]],
     before: Mapping[str, list[Counted]],
     after: Mapping[str, list[Counted]],
     lab: Lab,
     console: Console,
 ) -> bool:
-    """Print a table and the verdict, and return whether every VM is where it should be, whole."""
+    """Print a table and the verdict, and return whether every VM is where it should be, whole.
+
+    `site` is the stack's export of that name, `outputs` what the state has of each VM.
+    """
     clocks = guest_clocks(lab.get("/state"))
     table = Table("VM", "method", "was at", "is at", "guest downtime", "checked")
     wanted = stack.wanted
     by_name = {vms[0].name: vms[0] for vms in before.values()}
     wrong = 0
     for name, stage in wanted.items():
-        told = outputs.get("vms", {}).get(name, {})
+        told = outputs.get(name, {})
         was = by_name.get(name)
         problems = check(stack, stage, was, after)
-        if was and told.get("method") == "xvm":
+        if was and told.get("chosen") == "xvm":
             problems += interrupted(was, clocks)
         wrong += bool(problems)
-        seconds = told.get("downtime")
+        seconds = told.get("downtimeSeconds")
         table.add_row(
             name,
-            str(told.get("method", "")),
-            str(told.get("was", "")),
-            str(told.get("is", "")),
+            str(told.get("chosen", "")),
+            shown(told.get("was")),
+            shown(told.get("place")),
             "none" if seconds is None else f"{seconds:.1f} s",
             "; ".join(problems) or "ok",
         )
     console.print(table)
-    for line in choices(outputs.get("site", {})):
+    for line in choices(site):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     violations = lab.get("/violations")
     for violation in violations:
@@ -151,6 +156,18 @@ def report(
         soft_wrap=True,
     )
     return not wrong and not violations
+
+
+def vm_outputs(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the outputs of each VM by its logical name; `state` is what `pulumi stack export` gives."""
+    resources = state["deployment"].get("resources", [])
+    kind = "pulumi-python:dynamic/esxodus:MigratedVm"
+    return {one["urn"].rpartition("::")[2]: one.get("outputs", {}) for one in resources if one["type"] == kind}
+
+
+def shown(place: Mapping[str, Any] | None) -> str:
+    """Return a place as the table has it."""
+    return f"{place['site']}: {place['host']}, {', '.join(place['datastores'])}" if place else ""
 
 
 def check(stack: Stack, stage: str, was: Counted | None, after: Mapping[str, list[Counted]]) -> list[str]:

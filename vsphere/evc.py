@@ -17,6 +17,7 @@ from vsphere import faults
 from vsphere.evc_modes import Mode, modes
 from vsphere.names import decoded
 from vsphere.reading import collect
+from vsphere.session import moref
 from vsphere.site import Site
 from vsphere.snapshot import Record
 
@@ -140,6 +141,7 @@ def _manager(site: Site, cluster: Record) -> vim.cluster.EVCManager:
     found: vim.cluster.EVCManager | None = site.session.read("asking for EVC", ref.EvcManager)
     if found is None:
         raise Unexpected(f"{site.endpoint} offers no EVC for the cluster")
+    site.session.parts[moref(found)] = decoded(str(cluster.get("name")))
     return found
 
 

@@ -47,6 +47,8 @@ class Session:
         self.endpoint = endpoint
         self.name: Callable[[str], str] = lambda _: ""
         """Gives the name of an object by its id, for the record of what was done; set by who knows the inventory."""
+        self.parts: dict[str, str] = {}
+        """Names by id of what is no object of the inventory, but a service of one host or cluster: those of its owner."""
         self._lock = threading.Lock()
         self._stub: Any = None
         self._slow: Any = None
@@ -194,8 +196,8 @@ class Session:
         try:
             if self._content is None:
                 version = best_version(self.endpoint)
-                self._stub = client(self.endpoint, version, PATIENCE, lambda key: self.name(key))
-                self._slow = client(self.endpoint, version, LONG_PATIENCE, lambda key: self.name(key))
+                self._stub = client(self.endpoint, version, PATIENCE, self._named)
+                self._slow = client(self.endpoint, version, LONG_PATIENCE, self._named)
                 self._content = vim.ServiceInstance("ServiceInstance", self._stub).RetrieveContent()
             self._login(self._content)
         except (*faults.TRANSPORT, MigrationError) as cause:
@@ -207,6 +209,9 @@ class Session:
                 self._down = (time.monotonic(), error)
             raise error from cause
         return self._content
+
+    def _named(self, key: str) -> str:
+        return self.name(key) or self.parts.get(key, "")
 
     def _login(self, content: vim.ServiceInstanceContent) -> None:
         if content.sessionManager is None:

@@ -190,6 +190,7 @@ def _storage(site: Site, host: str) -> vim.host.StorageSystem:
     found: Any = _hosts(site, [host])[host].get("configManager.storageSystem")
     if not isinstance(found, vim.host.StorageSystem):
         raise Stale(f"{host}: vCenter does not show its storage; is it connected?")
+    site.session.parts[moref(found)] = host
     return found
 
 

@@ -11,6 +11,7 @@ from pyVmomi import SoapAdapter, VmomiSupport, vim
 
 from migration.errors import Unexpected, Unreachable
 from vsphere import audit, tls
+from vsphere.names import decoded
 from vsphere.tls import Endpoint
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def client(endpoint: Endpoint, version: str, patience: float, name: Callable[[st
 
     `name` gives the name of an object by its id, "" where it is not known.
     """
+    made: dict[str, str] = {}  # what this client has made, before the inventory shows it
     stub: Any = SoapAdapter.SoapStubAdapter(
         host=endpoint.host, port=endpoint.port, version=version, poolSize=_POOL, connectionPoolTimeout=_IDLE
     )
@@ -39,19 +41,28 @@ def client(endpoint: Endpoint, version: str, patience: float, name: Callable[[st
         method = str(info.wsdlName)
         if method in audit.READS:
             return invoke(thing, info, arguments, *more)
-        subject = _subject(thing, arguments)
-        with audit.writing(endpoint.name, method, name(moref(subject)) or moref(subject)) as started:
+        subject = _subject(thing, method, arguments)
+        key = subject if isinstance(subject, str) else moref(subject)
+        with audit.writing(endpoint.name, method, name(key) or made.get(key, key)) as started:
             answer = invoke(thing, info, arguments, *more)
             if isinstance(answer, vim.Task):
                 started(moref(answer))
+            if isinstance(answer, vim.ManagedEntity):
+                made[moref(answer)] = next((decoded(one) for one in arguments if isinstance(one, str)), "")
             return answer
 
     stub.InvokeMethod = recorded  # whatever makes a call, it comes through here
     return stub
 
 
-def _subject(thing: ManagedObject, arguments: Any) -> ManagedObject:
-    """Return what a call is about: what a service such as the AuthorizationManager is given, else the object called."""
+def _subject(thing: ManagedObject, method: str, arguments: Any) -> ManagedObject | str:
+    """Return what a call is about: what a service such as the AuthorizationManager is given, else the object called.
+
+    A VM that is to be registered has only a name.
+    """
+    if method == "RegisterVM_Task":
+        _, named, *_ = arguments
+        return decoded(str(named))
     if isinstance(thing, vim.ManagedEntity):
         return thing
     return next((one for one in arguments if isinstance(one, vim.ManagedEntity)), thing)

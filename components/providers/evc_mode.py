@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 from components.providers import access, runtime, verdict
+from components.providers.accounted import accounted
 from migration.errors import Blocked
 from vsphere import evc
 
@@ -45,11 +46,11 @@ class EvcModeProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Set the mode."""
-        return CreateResult(props["cluster"], {**props, "inForce": _set(props["cluster"], props["mode"])})
+        return CreateResult(props["cluster"], _settled(props["cluster"], props, {}))
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Set the mode."""
-        return UpdateResult({**news, "inForce": _set(news["cluster"], news["mode"])})
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Set the mode; also what follows a failed create."""
+        return UpdateResult(_settled(id_, news, olds))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return the mode that is in force."""
@@ -64,11 +65,12 @@ class EvcMode(Resource, module="esxodus", name="EvcMode"):
     """The EVC mode of a cluster."""
 
     inForce: pulumi.Output[str]  # noqa: N815 - as it is called in the state
+    audit: pulumi.Output[list[dict[str, str]]]
 
     def __init__(self, name: str, target: Target, preview: int, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the mode of the target's cluster. `preview`: as for a VM."""
         inputs = {"cluster": target.cluster.name, "mode": target.cluster.evc, "preview": preview}
-        super().__init__(EvcModeProvider(), name, {"inForce": None, **inputs}, opts)
+        super().__init__(EvcModeProvider(), name, {"inForce": None, "audit": None, **inputs}, opts)
 
 
 def _foreseen(cluster: str, mode: str) -> tuple[str, tuple[Concern, ...]]:
@@ -84,6 +86,16 @@ def _foreseen(cluster: str, mode: str) -> tuple[str, tuple[Concern, ...]]:
     except Blocked as error:
         return f"EVC {mode}: stopped", error.concerns
     return (f"EVC {state.current or 'off'} → {wanted}" if state.current != wanted else ""), ()
+
+
+def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+    """Set the mode and return the outputs.
+
+    Raises: MigrationError.
+    """
+    with accounted(id_, inputs, olds) as outputs:
+        outputs["inForce"] = _set(inputs["cluster"], inputs["mode"])
+    return outputs
 
 
 def _set(cluster: str, mode: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -16,10 +17,11 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from components import outcomes
 from components.providers import access, runtime, verdict, vm_outputs
 from components.providers.vm_inputs import inputs_of, spec_of
 from components.totals import TOLD
-from migration import concerns, converge, decide, declared, plan
+from migration import concerns, converge, decide, declared, live, plan
 from migration.actions import Done
 from migration.errors import Held, MigrationError
 from migration.report import Report
@@ -56,7 +58,7 @@ class MigratedVmProvider(ResourceProvider):
             spec = spec_of(news)
             seen, _ = access.sites().observe(spec.identity)
             seen = declared.as_declared(spec, seen)
-            foreseen = plan.plan(spec, seen)
+            foreseen = plan.plan(spec, seen, time.time())
             if foreseen.steps:
                 call.say(_foretold(spec, foreseen))
             verdict.show(call, news["vm"], (*concerns.concerns(spec, seen), *foreseen.stop), expected)
@@ -103,13 +105,13 @@ class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
     """A VM of a wave."""
 
     def told(self) -> pulumi.Output[dict[str, Any]]:
-        """Return the outputs that exports are made of; `failed` instead where this run brings none."""
+        """Return the outputs that exports are made of; what is known instead where it failed or was not begun."""
         outputs = pulumi.Output.all(**{name: getattr(self, name) for name in TOLD})
         wanted = {"stage": self._stage}
 
         async def settled() -> dict[str, Any]:
             known = await outputs.future()  # None: the engine has no outputs of a resource that failed or was skipped
-            return {**wanted, **known} if known else {**wanted, "failed": True}
+            return {**wanted, **(known or outcomes.of(await self.urn.future(), TOLD))}
 
         return (
             outputs.apply(lambda known: {**wanted, **known})
@@ -125,10 +127,25 @@ class MigratedVm(Resource, module="esxodus", name="MigratedVm"):
 
 
 def _foretold(spec: VmSpec, foreseen: plan.Plan) -> str:
-    """Return the line of the preview, and under it why the VM goes by this method."""
+    """Return the line of the preview, under it why the VM goes by this method, and what holds it now.
+
+    Why no VM at all can go live between two vCenters is said once in a preview.
+    """
+    lines = [f"{spec.identity.name}  {foreseen}"]
     because = "live" if foreseen.method == Method.XVM else "live is not possible"
-    reasons = () if foreseen.stop else foreseen.reasons
-    return "\n".join([f"{spec.identity.name}  {foreseen}", *(f"    {because}: {reason}" for reason in reasons)])
+    for reason in () if foreseen.stop else foreseen.reasons:
+        if not _of_the_sites(reason):
+            lines.append(f"    {because}: {reason}")
+        elif verdict.first(reason):
+            lines.append(f"    {because} for any VM: {reason}")
+    if foreseen.held:
+        lines.append(f"    held now: {foreseen.held}")
+    return "\n".join(lines)
+
+
+def _of_the_sites(reason: str) -> bool:
+    """Say whether a reason against live moves is about the vCenters themselves; a host that is too old is one VM's own."""
+    return reason.endswith(f"[{live.version.id}]") and not reason.startswith("its ")
 
 
 def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
@@ -140,12 +157,13 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
     sites = access.sites()
     report = Report()
     papers = None
+    before: dict[str, Any] = {}
     error: Exception | None = None
     with call.keeping(id_, outputs), audit.recording() as calls:
         try:
             seen, _ = sites.observe(spec.identity)
             papers = vm_outputs.setting_out(spec, seen)
-            vm_outputs.foretell(outputs, spec, seen)
+            before = vm_outputs.foretold(spec, seen)
             converge.converge(
                 spec, sites, access.admission, call.progress, runtime.stop, outside=access.outside(), report=report
             )
@@ -158,7 +176,8 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
             raise
         finally:
             access.admission.ended(spec, error)
-            vm_outputs.account(outputs, report, calls)
+            vm_outputs.account(outputs, before, report, calls)
+            outputs["arrived"] = outputs["arrived"] or error is None
             with contextlib.suppress(*([MigrationError] if error else [])):  # the first error is the one to report
                 seen, _ = sites.observe(spec.identity, look_adrift=False)
                 vm_outputs.conclude(outputs, spec, seen, papers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi.dynamic import (
@@ -16,6 +17,7 @@ from pulumi.dynamic import (
 )
 
 from components.providers import access, runtime, verdict
+from components.providers.accounted import accounted
 from migration.errors import Blocked, Paused, Stale
 from migration.model import Concern, Severity
 from vsphere import site_storage
@@ -61,11 +63,11 @@ class OldDatastoresProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Mount the datastores where they are not."""
-        return CreateResult("old datastores", _mounted(props))
+        return CreateResult("old datastores", _settled("old datastores", props, {}))
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Mount the datastores where they are not."""
-        return UpdateResult(_mounted(news))
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Mount the datastores where they are not; also what follows a failed create."""
+        return UpdateResult(_settled(id_, news, olds))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what was shown; `diff` looks at the hosts themselves."""
@@ -80,6 +82,7 @@ class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
     """The old datastores on the new hosts."""
 
     volumes: pulumi.Output[dict[str, Any]]
+    audit: pulumi.Output[list[dict[str, str]]]
 
     def __init__(
         self,
@@ -91,11 +94,21 @@ class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
     ) -> None:
         """Declare that each host mounts each datastore. `preview`: as for a VM."""
         inputs = {"datastores": list(datastores), "hosts": list(hosts), "preview": preview}
-        super().__init__(OldDatastoresProvider(), name, {"volumes": None, **inputs}, opts)
+        super().__init__(OldDatastoresProvider(), name, {"volumes": None, "audit": None, **inputs}, opts)
+
+
+def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+    """Mount the datastores and return the outputs.
+
+    Raises: MigrationError.
+    """
+    with accounted(id_, inputs, olds) as outputs:
+        outputs["volumes"] = _mounted(inputs)
+    return outputs
 
 
 def _mounted(inputs: dict[str, Any]) -> dict[str, Any]:
-    """See to it that every host has every datastore mounted, and return the outputs. Nothing is written where it has.
+    """See to it that every host has every datastore mounted, and return these. Nothing is written where it has.
 
     Raises: Blocked with each volume that cannot be used, its device and the reason; Paused; MigrationError.
     """
@@ -118,10 +131,7 @@ def _mounted(inputs: dict[str, Any]) -> dict[str, Any]:
         found = site_storage.mounts(site, hosts, volumes)
     if wrong := [mount.concern() for mount in found if mount.state is not State.MOUNTED]:
         raise Blocked(wrong)
-    return {
-        **inputs,
-        "volumes": {volume.name: {"id": volume.id, "disks": list(volume.devices)} for volume in volumes},
-    }
+    return {volume.name: {"id": volume.id, "disks": list(volume.devices)} for volume in volumes}
 
 
 def _usable(site: Site, hosts: Sequence[str]) -> list[str]:
@@ -137,7 +147,10 @@ def _rescan(site: Site, hosts: Sequence[str]) -> None:
         site_storage.rescan(site, host)
 
     with ThreadPoolExecutor(RESCANS_AT_ONCE) as pool:
-        list(pool.map(one, hosts))  # raises what a rescan has raised
+        # Each thread records what it does for this resource; a context is entered by one thread at a time.
+        rescans = [pool.submit(copy_context().run, one, host) for host in hosts]
+        for rescan in rescans:
+            rescan.result()  # raises what it has raised
 
 
 def _hosts(found: Sequence[Mount], *states: State) -> list[str]:

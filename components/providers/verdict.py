@@ -15,18 +15,35 @@ from migration.model import Concern, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from components.providers import runtime
     from components.providers.runtime import Call
+
+_LEVELS: Final[dict[Severity, runtime.Severity]] = {
+    Severity.BLOCKS: "error",
+    Severity.WARNS: "warning",
+    Severity.INFORMS: "info",
+}
 
 _lock: Final = threading.Lock()
 _checked: Final[set[str]] = set()
 _blocked: Final[set[str]] = set()
 _shown: Final[set[Concern]] = set()
+_said: Final[set[str]] = set()
+
+
+def first(words: str) -> bool:
+    """Say whether these words, which are about the sites and found again for each VM, have not been said in this preview."""
+    with _lock:
+        new = words not in _said
+        _said.add(words)
+    return new
 
 
 def show(call: Call, subject: str, concerns: Iterable[Concern], expected: int) -> None:
     """Show the concerns about `subject` at its resource; `expected` subjects are checked in this preview.
 
-    A concern about something else, such as a site, is found again for each VM: it is shown where it is found first.
+    A concern about something else, such as a site, is found again for each VM: it is shown where it is found first. What only
+    informs is left to the outputs, but for what the operator has accepted.
 
     Raises: MigrationError for the last of them where any subject has a concern that blocks.
     """
@@ -34,8 +51,8 @@ def show(call: Call, subject: str, concerns: Iterable[Concern], expected: int) -
         found = [concern for concern in dict.fromkeys(concerns) if concern.subject == subject or concern not in _shown]
         _shown.update(found)
     for concern in found:
-        if concern.severity is not Severity.INFORMS:
-            call.say(str(concern), severity="error" if concern.severity is Severity.BLOCKS else "warning")
+        if concern.severity is not Severity.INFORMS or concern.accepted:
+            call.say(str(concern), severity=_LEVELS[concern.severity])
     with _lock:
         _checked.add(call.urn or subject)  # two VMs may bear one name
         if any(concern.severity is Severity.BLOCKS for concern in found):
@@ -53,3 +70,4 @@ def forget() -> None:
         _checked.clear()
         _blocked.clear()
         _shown.clear()
+        _said.clear()

@@ -1,7 +1,8 @@
 """What a VM's resource tells: its outputs, which the state keeps in clear.
 
 Times are seconds, sizes GiB, moments ISO 8601 in UTC. A journey is all that happens between two times that the VM is where it
-is wanted: a run that goes on where another was interrupted adds to what that has told; the next journey begins with nothing.
+is wanted: a run that goes on where another was interrupted adds to what that has told. What a journey has told stays until a
+step of the next one has begun. The list of the calls that changed anything only grows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from migration.difference import differences
 from migration.plan import plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from migration.model import Concern, Papers
     from migration.observation import Observation
@@ -30,45 +31,49 @@ _NOTHING: Final[Mapping[str, Any]] = {
     "reasons": [],  # why it is that one
     "was": {},  # where it was before all
     "place": {},  # where it is
-    "downtimeSeconds": None,  # of its guest, when it last moved; None: not known, or it did not run
+    "downtimeSeconds": None,  # of its guest; None: not known, or it was not down
     "timings": {},  # seconds by kind of step
     "steps": [],
     "copiedGiB": 0.0,
     "began": "",  # its first step
     "ended": "",  # its last step
+    "runs": [],  # the same of each run
+    "arrived": False,  # it has come to where it was wanted: the next step begins another journey
     "concerns": [],  # "id: sentence", those that were known before it moved and those that hold now
     "papersDiff": [],  # what its vCenter does not show of what its papers know
     "waiting": "",  # why its wave does not admit it now
     "audit": [],  # every call that changed anything, as vsphere.audit.Entry.plain gives it
 }
 NAMES: Final = tuple(_NOTHING)
-_OF_A_JOURNEY: Final = ("timings", "steps", "copiedGiB", "began", "ended", "audit")
+_OF_A_JOURNEY: Final = (
+    "timings", "steps", "copiedGiB", "downtimeSeconds", "began", "ended", "runs", "concerns", "arrived",
+)  # fmt: skip
+_LASTING: Final = ("was", "place", "chosen", "reasons", "audit")
 
 
 def begun(inputs: Mapping[str, Any], olds: Mapping[str, Any], seen: Observation) -> dict[str, Any]:
     """Return the outputs at the beginning of a run. `olds` are those of the run before, {} where there was none."""
-    kept = {
-        name: olds[name]
-        for name in ("was", "place", "downtimeSeconds", "chosen", "reasons")
-        if olds.get(name) is not None
-    }
-    if olds and olds.get("reached") != olds.get("stage"):
-        kept |= {name: olds[name] for name in _OF_A_JOURNEY if olds.get(name) is not None}
+    kept = {name: olds[name] for name in (*_LASTING, *_OF_A_JOURNEY) if olds.get(name) is not None}
+    if olds:
         kept["concerns"] = _accepted(olds)
+        kept.setdefault("arrived", olds.get("reached") == olds.get("stage"))  # an older version did not say it
     at_first = {} if olds else {"was": place(seen), "place": place(seen)}
     return {**inputs, **_NOTHING, **at_first, **kept}
 
 
-def foretell(outputs: dict[str, Any], spec: VmSpec, seen: Observation) -> None:
-    """Add what is known before anything is done: method, reasons, concerns."""
+def foretold(spec: VmSpec, seen: Observation) -> dict[str, Any]:
+    """Return what is known before anything is done: method, reasons, concerns."""
     foreseen = plan(spec, seen)
-    if foreseen.method:
-        outputs.update(chosen=foreseen.method, reasons=list(foreseen.reasons) or outputs["reasons"])
-    _add_concerns(outputs, concerns(spec, seen))
+    method = {"chosen": foreseen.method} if foreseen.method else {}
+    reasons = {"reasons": list(foreseen.reasons)} if foreseen.reasons else {}
+    return {**method, **reasons, "concerns": _said(concerns(spec, seen))}
 
 
-def account(outputs: dict[str, Any], report: Report, calls: Iterable[Entry]) -> None:
-    """Add what a run has done, and the calls that changed anything, to what the journey had before."""
+def account(outputs: dict[str, Any], before: Mapping[str, Any], report: Report, calls: Sequence[Entry]) -> None:
+    """Add what a run has done, and the calls that changed anything, to what the journey had; `before`: see `foretold`."""
+    if outputs["arrived"] and (calls or report.began is not None):
+        outputs.update({name: _NOTHING[name] for name in _OF_A_JOURNEY})
+    outputs.update({**before, "concerns": _together(outputs["concerns"], before.get("concerns", ()))})
     timings = {**outputs["timings"]}
     for name, seconds in report.timings.items():
         timings[name] = round(timings.get(name, 0.0) + seconds, 1)
@@ -78,10 +83,11 @@ def account(outputs: dict[str, Any], report: Report, calls: Iterable[Entry]) -> 
         copiedGiB=round(outputs["copiedGiB"] + report.copied, 3),
         began=outputs["began"] or _iso(report.began),
         ended=_iso(report.ended) or outputs["ended"],
+        runs=[*outputs["runs"], *([[_iso(report.began), _iso(report.ended)]] if report.began is not None else [])],
         audit=[*outputs["audit"], *(call.plain() for call in calls)],
     )
     if report.downtime is not None:
-        outputs["downtimeSeconds"] = round(report.downtime, 1)
+        outputs["downtimeSeconds"] = round((outputs["downtimeSeconds"] or 0.0) + report.downtime, 1)
 
 
 def conclude(outputs: dict[str, Any], spec: VmSpec, seen: Observation, papers: Papers | None) -> None:
@@ -90,7 +96,7 @@ def conclude(outputs: dict[str, Any], spec: VmSpec, seen: Observation, papers: P
     outputs.update(reached=stage.value if stage else "", place=place(seen))
     if vm := seen.vm:
         outputs["papersDiff"] = list(differences(replace(vm, papers=vm.papers or papers), seen))
-    _add_concerns(outputs, concerns(spec, seen))
+    outputs["concerns"] = _together(outputs["concerns"], _said(concerns(spec, seen)))
 
 
 def setting_out(spec: VmSpec, seen: Observation) -> Papers | None:
@@ -123,9 +129,12 @@ def _accepted(olds: Mapping[str, Any]) -> list[str]:
     return [text for text in olds.get("concerns") or [] if text.partition(":")[0] in accepted]
 
 
-def _add_concerns(outputs: dict[str, Any], found: Iterable[Concern]) -> None:
-    told = (f"{concern.id}: {concern.sentence}" for concern in found)
-    outputs["concerns"] = list(dict.fromkeys([*outputs["concerns"], *told]))
+def _said(found: Iterable[Concern]) -> list[str]:
+    return [f"{concern.id}: {concern.said}" for concern in found]
+
+
+def _together(some: Iterable[str], more: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*some, *more]))
 
 
 def _iso(moment: float | None) -> str:

@@ -134,6 +134,12 @@ def known_ids() -> frozenset[str]:
     return frozenset(kind.id for kind in KINDS if not kind.id.endswith("*"))
 
 
+def only_block() -> frozenset[str]:
+    """Return the ids of what always blocks, as long as no guest is down for the move: accepting one would be in vain."""
+    lenient = {rule.id for rule in ALL if rule.lenient}
+    return frozenset(kind.id for kind in KINDS if kind.severity is Severity.BLOCKS and kind.id not in lenient)
+
+
 def _accepted(spec: VmSpec, concern: Concern) -> Concern:
     """Apply the operator's reason for accepting a warning; what blocks cannot be accepted, and says so."""
     reason = spec.accepted.get(concern.id)
@@ -141,4 +147,4 @@ def _accepted(spec: VmSpec, concern: Concern) -> Concern:
         return concern
     if concern.severity is Severity.BLOCKS:
         return replace(concern, sentence=f"{concern.sentence} (it blocks, so it cannot be accepted)")
-    return replace(concern, severity=Severity.INFORMS, sentence=f"{concern.sentence} (accepted: {reason})")
+    return replace(concern, severity=Severity.INFORMS, accepted=reason)

@@ -96,6 +96,7 @@ def independent(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     remedy="make the disk persistent for the move, which takes a power-off",
     source="S53; API: VirtualDiskMode",
     halts=False,
+    lenient=True,
 )
 def nonpersistent(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find disks that cannot be copied while the VM runs; where nothing is copied so, what they forget is only a warning."""

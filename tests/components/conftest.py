@@ -53,13 +53,15 @@ class _Answers(pulumi.runtime.Mocks):
 class Recorder(mocks.MockMonitor):
     """Stands in for the engine.
 
-    `state` is what it says of the stack's own resources, `outputs` what providers answer, by name; resources in `failing` fail.
+    `state` is what it says of the stack's own resources, `outputs` what providers answer, by name; resources in `failing` fail,
+    those in `skipped` are not begun.
     """
 
     state: dict[str, Any] = field(default_factory=dict)
     busy: int = 0  # how often the state cannot be read, because the engine is writing it
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
     declared: list[Declared] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -70,6 +72,8 @@ class Recorder(mocks.MockMonitor):
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's own monitor is not typed
         if request.name in self.failing:
             response.result = resource_pb2.Result.FAIL
+        if request.name in self.skipped:
+            response.result = 2  # the SDK has no name for it; the engine calls it SKIP
         if request.type != "pulumi:pulumi:Stack":
             inputs = rpc.deserialize_properties(request.object)
             self.declared.append(

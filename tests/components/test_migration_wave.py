@@ -129,8 +129,7 @@ def test_the_totals_are_exported_per_wave_and_for_the_site(engine: Recorder) -> 
         "app02": outputs(stage="source", reached="migrated", waiting="the window is over"),
     }
     told = exported(engine)
-    assert told["vms"]["app01"]["is"] == "target: esx70-1, gold7"
-    assert "audit" not in told["vms"]["app01"]
+    assert told["vms"]["app01"].startswith("migrated by reattach: target esx70-1 gold7, was source esx60-1 old-a")
     assert {name: (wave["vms"], wave["settled"], wave["waiting"]) for name, wave in told["waves"].items()} == {
         "pilot": (2, 2, 0),
         "rest": (1, 0, 1),
@@ -141,10 +140,22 @@ def test_the_totals_are_exported_per_wave_and_for_the_site(engine: Recorder) -> 
 def test_a_vm_that_failed_is_counted_and_hides_nothing_of_the_others(engine: Recorder) -> None:
     engine.outputs |= {"app01": outputs(), "db01": outputs(reached="rehosted"), "app02": outputs()}
     engine.failing |= {"db01"}
+    engine.skipped |= {"app02"}
     told = exported(engine)
     assert (told["waves"]["pilot"]["settled"], told["waves"]["pilot"]["failed"]) == (1, 1)
-    assert told["vms"]["db01"]["stage"].startswith("not reached")
+    assert (told["waves"]["rest"]["failed"], told["waves"]["rest"]["notBegun"]) == (0, 1)
+    assert told["vms"]["db01"].startswith("failed, rehosted by reattach: target esx70-1 gold7"), (
+        "what it left in the state"
+    )
+    assert told["vms"]["app02"].startswith("not begun")
     assert told["site"]["vms"] == 3
+
+
+def test_a_vm_that_failed_before_it_was_looked_at_is_counted_too(engine: Recorder) -> None:
+    engine.failing |= {"app01", "db01", "app02"}
+    told = exported(engine)
+    assert told["site"]["failed"] == 3
+    assert told["vms"]["db01"].startswith("failed, see its error")
 
 
 def test_a_site_whose_waves_are_not_written_yet_has_totals_too(engine: Recorder) -> None:

@@ -28,6 +28,7 @@ Config = dict[str, Any]
 def site_config(lab: Lab, vms: Mapping[str, str]) -> Config:
     """Return the stack's settings for the small site: each VM with its stage, all in one wave."""
     vcenters, hosts = lab.endpoints["vcenters"], lab.endpoints["hosts"]
+    entries = [{"name": name, "stage": stage} for name, stage in vms.items()]
 
     def vcenter(name: str) -> Config:
         one = vcenters[name]
@@ -54,9 +55,7 @@ def site_config(lab: Lab, vms: Mapping[str, str]) -> Config:
         "esxodus:oldDatastores": ["old-a", "old-b"],
         "esxodus:networkMap": {"VM Network": "pg-prod", "DMZ": "pg-dmz"},
         "esxodus:policy": {"shutdownTimeout": 3, "onShutdownTimeout": "powerOff"},
-        "esxodus:waves": [
-            {"name": "all", "stage": "migrated", "vms": [{"name": name, "stage": stage} for name, stage in vms.items()]}
-        ],
+        "esxodus:waves": [{"name": "all", "stage": "migrated", "vms": entries}] if entries else [],
     }
 
 
@@ -104,6 +103,11 @@ class Site:
     def up(self, *, succeeds: bool = True) -> str:
         """Run `pulumi up` as the recipes for CI do."""
         return self.run("up", "--yes", "--skip-preview", "--continue-on-error", succeeds=succeeds)
+
+    def told(self, name: str) -> dict[str, Any]:
+        """Return what the state has of a VM."""
+        outputs: dict[str, Any] = self.project.resources()[name]["outputs"]
+        return outputs
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs."""

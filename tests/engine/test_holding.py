@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,9 +45,9 @@ def test_hooks_a_window_and_the_totals(lab: Lab, tmp_path: Path) -> None:
     assert (site.folder / "hooks.log").read_text() == "before app01 source\nafter app01 target\n"
     told = site.outputs()
     assert (told["waves"]["first"]["settled"], told["waves"]["night"]["waiting"]) == (1, 1)
-    assert told["vms"]["off01"]["waiting"].startswith("off01: the window of wave night opens at")
+    assert "; waits: the window of wave night opens at" in told["vms"]["off01"]
     assert told["site"]["methods"] == {"reattach": 2}, "what waits is foreseen to go the same way"
-    assert told["site"]["downtimeSeconds"]["total"] == told["vms"]["app01"]["downtime"] > 0
+    assert told["site"]["downtimeSeconds"]["total"] == site.told("app01")["downtimeSeconds"] > 0
     (state,) = [
         resource["outputs"]
         for resource in json.loads(site.run("stack", "export"))["deployment"]["resources"]
@@ -64,3 +65,28 @@ def test_hooks_a_window_and_the_totals(lab: Lab, tmp_path: Path) -> None:
     told = site.outputs()
     assert (told["site"]["settled"], told["site"]["waiting"]) == (2, 0)
     assert (site.folder / "hooks.log").read_text().count("\n") == 2
+
+
+def test_what_failed_is_told_from_what_was_not_begun(lab: Lab, tmp_path: Path) -> None:
+    site = Site(tmp_path / "clone", site_config(lab, {}))
+    site.config["esxodus:waves"] = [
+        {"name": "first", "stage": "migrated", "vms": ["app01"], "hooks": {"after": {"command": ["false"]}}},
+        {"name": "second", "stage": "migrated", "after": ["first"], "vms": ["off01"]},
+    ]
+    assert "hook.failed" in site.up(succeeds=False)
+    told = site.outputs()
+    assert re.match(r"failed, rehosted by reattach: target \S+ old-a and old-b, was source ", told["vms"]["app01"]), (
+        told
+    )
+    assert told["vms"]["off01"].startswith("not begun")
+    assert [(wave["failed"], wave["notBegun"]) for wave in (told["waves"]["first"], told["waves"]["second"])] == [
+        (1, 0),
+        (0, 1),
+    ]
+    failed = site.told("app01")["audit"]
+
+    site.config["esxodus:waves"][0]["hooks"] = {"after": {"command": ["true"]}}
+    site.up()
+    told = site.outputs()
+    assert (told["site"]["settled"], told["site"]["failed"], told["site"]["notBegun"]) == (2, 0, 0)
+    assert site.told("app01")["audit"][: len(failed)] == failed

@@ -88,23 +88,22 @@ def test_a_vm_with_every_kind_of_metadata_there_and_back(lab: Lab, tmp_path: Pat
     assert sorted(groups) == ["app-vms", "licensed-hosts"]
 
     site.up()
-    outputs = site.outputs()["vms"]
     for name in VMS:
         now = seen(lab, name)
         assert now["site"] == "target"
         assert picked(now, FOR_EVER) == picked(before[name], FOR_EVER)
-        told = outputs[name]
-        assert told["method"] == method
+        told = site.told(name)
+        assert told["chosen"] == method
         if method == "xvm":
             assert now["clock"]["downSeconds"] == 0, now["clock"]
-            assert told["downtime"] is None
+            assert told["downtimeSeconds"] is None
         # The group of hosts that a rule names is made of hosts that stay behind: that one thing is told, not done.
         missing = [one for one in told.get("papersDiff", ()) if "app-on-licensed" not in one]
         assert missing == [], told
         kept = tuple(key for key in OF_THE_VCENTER if key != "rules")
         assert picked(now, kept) == picked(before[name], kept)
         assert set(before[name]["rules"]) - set(now["rules"]) <= {"app-on-licensed"}
-    assert any("app-on-licensed" in one for one in outputs["app01"]["papersDiff"])
+    assert any("app-on-licensed" in one for one in site.told("app01")["papersDiff"])
     assert drs(lab, "target") == (
         {name: rule for name, rule in rules.items() if name != "app-on-licensed"},
         {"app-vms": groups["app-vms"]},

@@ -69,6 +69,27 @@ def test_evc_is_the_highest_that_all_hosts_have(site: Site) -> None:
     site.up()
     (state,) = (resource["outputs"] for name, resource in site.project.resources().items() if name == "evc")
     assert state["inForce"] == "intel-cascadelake"
+    assert [(entry["method"], entry["object"], entry["ended"]) for entry in state["audit"]] == [
+        ("ConfigureEvcMode_Task", "prod7", "ok")
+    ]
+
+
+def test_what_was_done_to_the_hosts_is_on_record_and_stays_there(lab: Lab, site: Site) -> None:
+    lab.post("/faults", {"method": "RescanVmfs", "action": "fault", "fault": "HostConfigFault", "count": 1})
+    site.up(succeeds=False)
+    (first,) = (
+        one["outputs"]["audit"] for name, one in site.project.resources().items() if name == "old-array mounted"
+    )
+    assert "HostConfigFault" in {entry["ended"] for entry in first if entry["method"] == "RescanVmfs"}
+    site.up()
+    (second,) = (
+        one["outputs"]["audit"] for name, one in site.project.resources().items() if name == "old-array mounted"
+    )
+    assert second[: len(first)] == first
+    seen = lab.get("/counters")["writes"]["vcenters"]["target"]
+    done = [entry for entry in second if entry["method"] in ("RescanAllHba", "RescanVmfs")]
+    assert len(done) == seen["RescanAllHba"] + seen["RescanVmfs"]
+    assert {entry["object"] for entry in done} == {"esx70-1.lab", "esx70-2.lab"}
 
 
 def test_an_evc_mode_beyond_the_hosts_is_refused_with_their_names(lab: Lab, site: Site) -> None:

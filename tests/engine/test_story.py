@@ -80,10 +80,13 @@ def test_there_nothing_more_to_do_and_back_again(lab: Lab, site: Site) -> None:
         same(before[name], now, SAME)
         assert now["site"] == "target"
         assert {disk["path"].partition("]")[0] for disk in now["disks"]} == {"[gold7-01"}
-        assert outputs[name]["stage"] == "migrated"
+        assert outputs[name].startswith("migrated by reattach: target esx70-")
     assert set(one(lab, "app01")["networks"]) == {"pg-prod", "pg-dmz"}
     assert one(lab, "app01")["customAttributes"] == {"owner": "sato"}
-    assert outputs["app01"]["downtime"] > 0
+    assert re.search(r", was source esx60-\S+ old-a and old-b, guest down [\d.]+ s$", outputs["app01"]), outputs[
+        "app01"
+    ]
+    assert site.told("app01")["downtimeSeconds"] > 0
 
     writes = lab.writes
     assert "nothing to do" not in site.preview()

@@ -12,13 +12,14 @@ from typing import Any, Final
 import pytest
 
 from migration.actions import Wait
-from migration.concerns import ALL, KINDS, blocking, concerns, known_ids
+from migration.concerns import ALL, KINDS, blocking, concerns, known_ids, only_block
 from migration.decide import decide
 from migration.model import Device, Nic, Power, Severity, Tools, Vm
+from migration.rule import guest_down
 from migration.wanted import Identity, VmSpec
 from tests.fake_sites import a_vm
 from tests.unit import worlds_place, worlds_vm
-from tests.unit.concern_worlds import BACK, STOPPING, World, disk, hosts, live_world, world
+from tests.unit.concern_worlds import BACK, REHOSTED, STOPPING, World, disk, hosts, live_world, world
 from tests.unit.test_decide import PAPERS, SPEC, arrived, settled
 
 CASES = {**worlds_vm.CASES, **worlds_place.CASES}
@@ -156,13 +157,25 @@ class TestAcceptance:
             one for one in concerns(*world(a_vm(pinned="CPU affinity"), spec=spec)) if one.id == "guest.pinned"
         )
         assert found.severity is Severity.INFORMS
-        assert found.sentence.endswith("(accepted: set anew on Monday)")
+        assert found.said.endswith(" (set anew on Monday)")
+        assert str(found).startswith("app01: accepted: it has CPU affinity")
 
     def test_what_blocks_cannot_be_accepted(self) -> None:
         spec = replace(SPEC, accepted={"vm.encrypted": "never mind"})
         found = next(one for one in blocking(*world(a_vm(encrypted=True), spec=spec)) if one.id == "vm.encrypted")
         assert "cannot be accepted" in found.sentence
         assert "never mind" not in found.sentence
+
+    def test_an_id_that_is_sometimes_a_warning_can_be_accepted(self) -> None:
+        """No world of these tests, in which no guest is down, has a warning with an id that is refused in the settings."""
+        worlds = [seen for pair in CASES.values() for seen in pair]
+        worlds += [seen for _, seen in (*LESS_OBVIOUS, *worlds_place.ABSENT)]
+        worlds.append(world(a_vm(disks=disk(mode="nonpersistent")), spec=REHOSTED))
+        calm = [seen for seen in worlds if not guest_down(seen[1])]
+        warned = {one.id for seen in calm for one in concerns(*seen) if one.severity is Severity.WARNS}
+        assert "disk.nonpersistent" in warned
+        assert warned & only_block() == set()
+        assert {"vm.encrypted", "live.cpu", "hook.failed"} <= only_block()
 
     def test_others_stay_as_they_are(self) -> None:
         spec = replace(SPEC, accepted={"guest.pinned": "set anew on Monday"})

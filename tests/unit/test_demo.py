@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tools.census import Counted
-from tools.demo import DemoError, Stack, check, choices, guest_clocks, interrupted, read_stack
+from tools.demo import DemoError, Stack, check, choices, guest_clocks, interrupted, read_stack, shown, vm_outputs
 
 STACK = Stack(
     "lab",
@@ -88,6 +88,23 @@ def test_a_guest_that_moved_live_has_never_been_down() -> None:
     assert interrupted(WAS, {"5000": 0.0}) == []
     assert interrupted(WAS, {}) == ["the lab has no clock of its guest"]
     assert interrupted(replace(WAS, power="poweredOff"), clocks) == []
+
+
+def test_what_the_state_has_of_each_vm() -> None:
+    place = {"site": "target", "host": "esx70-1", "datastores": ["a", "b"]}
+    kind = "pulumi-python:dynamic/esxodus:MigratedVm"
+    resources = [
+        {
+            "urn": f"urn:pulumi:lab::esxodus::esxodus:index:MigrationWave${kind}::app01",
+            "type": kind,
+            "outputs": {"place": place},
+        },
+        {"urn": "urn:pulumi:lab::esxodus::x::evc", "type": "pulumi-python:dynamic/esxodus:EvcMode", "outputs": {}},
+    ]
+    assert vm_outputs({"deployment": {"resources": resources}}) == {"app01": {"place": place}}
+    assert vm_outputs({"deployment": {}}) == {}
+    assert shown(place) == "target: esx70-1, a, b"
+    assert shown(None) == ""
 
 
 def test_why_each_method_was_chosen_is_said_once() -> None:

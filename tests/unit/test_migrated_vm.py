@@ -12,7 +12,7 @@ from components.providers.migrated_vm import MigratedVmProvider
 from components.providers.vm_inputs import inputs_of
 from migration.actions import Action, Relocate
 from migration.errors import Blocked, Held, MigrationError
-from migration.model import Tools
+from migration.model import Device, Tools
 from migration.wanted import Health, Hook, Identity, Method, Stage, VmSpec, Wave, Window
 from tests.fake_sites import NEW, OLD, FakeSites, a_vm
 from vsphere import audit
@@ -189,11 +189,47 @@ def test_the_reason_for_the_method_stands_under_the_plan(fake: FakeSites, caplog
     provider.check({}, inputs(preview=1))
     (line,) = [line for line in caplog.messages if line.startswith("app01  reattach")]
     below = line.splitlines()[1:]
-    assert below[0].startswith("    live is not possible: no build of vCenter 6.0 supports it")
+    assert below[0].startswith("    live is not possible for any VM: no build of vCenter 6.0 supports it")
     caplog.clear()
+    provider.check({}, inputs(preview=1))
+    assert "app01  reattach" in caplog.text
+    assert "live" not in caplog.text, "what holds for every VM is said once"
+    caplog.clear()
+    verdict.forget()
     provider.check({}, inputs(preview=1, method=Method.REATTACH.value))
     assert "live" not in caplog.text, "whoever asks for it needs no reason"
     del fake
+
+
+def test_a_reason_of_the_vms_own_stands_under_each(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fake.versions = ("6.7.0", "7.0.3")
+    dongle = (Device("usb", "USB 1"),)
+    fake.vms = [a_vm(devices=dongle), a_vm("app02", devices=dongle)]
+    for name in ("app01", "app02"):
+        provider.check({}, inputs(preview=2, vm=name))
+    assert caplog.text.count("    live is not possible: ") == 2
+
+
+def test_a_preview_says_what_holds_a_vm_now(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    paused = inputs_of(replace(spec(), wave=Wave("pilot", paused=True)))
+    provider.check({}, {**paused, "preview": 1})
+    (line,) = [line for line in caplog.messages if line.startswith("app01  reattach")]
+    assert line.endswith("\n    held now: wave pilot is paused; take its `paused` away, then run again")
+    caplog.clear()
+    provider.check({}, inputs(preview=1))
+    assert "held now" not in caplog.text
+    del fake
+
+
+def test_an_accepted_warning_is_shown_in_the_preview(fake: FakeSites, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fake.vms = [a_vm(pinned="CPU affinity")]
+    provider.check({}, inputs(preview=1, accepted={"guest.pinned": "ticket 4711"}))
+    assert any(
+        line.startswith("app01: accepted: ") and "(ticket 4711) [guest.pinned]" in line for line in caplog.messages
+    )
 
 
 def test_the_outputs_tell_the_whole_journey(fake: FakeSites, ended: list[tuple[str, Exception | None]]) -> None:
@@ -234,6 +270,56 @@ def test_every_call_that_changed_anything_is_listed(fake: FakeSites) -> None:
     assert {entry["ended"] for entry in outs["audit"]} == {"ok"}
 
 
+def journey(outs: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the outputs tell of a journey."""
+    assert outs is not None
+    names = ("steps", "timings", "copiedGiB", "downtimeSeconds", "began", "ended", "runs", "arrived")
+    return {name: outs[name] for name in names}
+
+
+def recorded(fake: FakeSites) -> None:
+    """Let each step be a call that the record shows."""
+
+    def call(action: Action) -> None:
+        with audit.writing("source", type(action).__name__, "app01"):
+            pass
+
+    fake.before = call
+
+
+def test_a_run_that_does_nothing_hides_nothing_of_the_journey_before(fake: FakeSites) -> None:
+    recorded(fake)
+    there = provider.create(inputs()).outs
+    assert there is not None
+    back = inputs_of(replace(spec(Stage.SOURCE), wave=Wave("pilot", paused=True)))
+    paused = provider.update("5000-app01", there, back).outs
+    assert paused is not None
+    assert paused["waiting"].startswith("app01: wave pilot is paused")
+    assert journey(paused) == journey(there)
+    assert paused["audit"] == there["audit"] != []
+    home = provider.update("5000-app01", paused, inputs(Stage.SOURCE)).outs
+    assert home is not None
+    assert home["audit"][: len(there["audit"])] == there["audit"], "the record only grows"
+    assert len(home["audit"]) > len(there["audit"])
+    assert not any(step.startswith("register at vc70") for step in home["steps"]), "the steps are of the way back alone"
+    assert home["began"] >= there["ended"]
+    assert len(home["runs"]) == 1
+
+
+def test_a_copy_back_alone_does_not_repeat_the_downtime_of_the_way_there(
+    fake: FakeSites, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = provider.create(inputs()).outs
+    assert there is not None
+    assert there["downtimeSeconds"] is not None
+    caplog.set_level("INFO")
+    back = provider.update("5000-app01", there, inputs(Stage.REHOSTED)).outs
+    assert back is not None
+    assert (back["downtimeSeconds"], back["copiedGiB"]) == (None, 12)
+    assert "app01: rehosted" in caplog.messages
+    del fake
+
+
 def hold(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let the copies, and only those, not be admitted."""
     admitted = access.admission.admitted
@@ -271,6 +357,9 @@ def test_a_vm_that_its_wave_holds_back_has_not_failed(
     assert second["began"] == first.outs["began"]
     assert (second["chosen"], second["reasons"]) == (first.outs["chosen"], first.outs["reasons"])
     assert second["downtimeSeconds"] == first.outs["downtimeSeconds"]
+    assert second["runs"][:1] == first.outs["runs"]
+    assert len(second["runs"]) == 2, "each run is counted by itself"
+    assert (first.outs["arrived"], second["arrived"]) == (False, True)
     del fake
 
 

@@ -10,7 +10,7 @@ from migration.declared import as_declared
 from migration.model import Disk, File, Power
 from migration.observation import Observation, SiteView
 from migration.plan import LONGEST, plan
-from migration.wanted import Stage
+from migration.wanted import Stage, Wave, Window
 from tests.fake_sites import FakeSites, a_vm
 from tests.unit.concern_worlds import world
 from tests.unit.test_decide import BACK, PAPERS, SPEC, settled
@@ -35,6 +35,25 @@ def test_a_plan_ends(disks: tuple[Disk, ...]) -> None:
         steps = plan(spec, seen).steps
         assert len(steps) < LONGEST / 2
         assert sum("Storage vMotion" in step for step in steps) == 1
+
+
+NIGHT = Wave("night", window=Window(1000, 9000), patience=0)
+
+
+def test_what_its_wave_would_hold_back_now_is_said() -> None:
+    _, seen = world(a_vm())
+    spec = replace(SPEC, wave=NIGHT)
+    assert plan(spec, seen, 0).held.startswith("the window of wave night opens at ")
+    assert plan(spec, seen, 9000).held.startswith("the window of wave night closed at ")
+    assert plan(spec, seen, 1000).held == ""
+    assert plan(replace(spec, wave=Wave("night", paused=True)), seen, 0).held.startswith("wave night is paused")
+    assert plan(spec, seen).held == "", "nobody asked"
+    assert plan(spec, seen, 0).steps == plan(SPEC, seen).steps, "the plan stays what it is"
+
+
+def test_what_has_begun_is_not_held() -> None:
+    _, down = world(a_vm(power=Power.OFF, papers=replace(PAPERS, transit=True)))
+    assert plan(replace(SPEC, stage=Stage.REHOSTED, wave=NIGHT), down, 0).held == ""
 
 
 def test_nothing_to_do_is_said_so() -> None:

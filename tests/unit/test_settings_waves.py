@@ -169,7 +169,12 @@ def test_what_is_accepted_of_a_vm_beats_what_is_accepted_of_all() -> None:
         (
             "accept",
             [{"concern": "guest.no-tool", "vm": "*", "reason": "ok"}],
-            "esxodus:accept[0].concern: there is no concern (docs/concerns.md) guest.no-tool; did you mean guest.no-tools?",
+            "esxodus:accept[0].concern: guest.no-tool is no concern of docs/concerns.md; did you mean guest.no-tools?",
+        ),
+        (
+            "accept",
+            [{"concern": "vm.encrypted", "vm": "*", "reason": "ok"}],
+            "esxodus:accept[0].concern: vm.encrypted always blocks, so it cannot be accepted; ",
         ),
         (
             "accept",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -49,6 +49,17 @@ def test_a_vms_own_concerns_are_shown_at_it() -> None:
 
 def test_what_informs_is_not_shown() -> None:
     assert shown("app01", concern("app01", model.Severity.INFORMS)) == []
+
+
+def test_what_is_accepted_is_shown_with_the_reason() -> None:
+    known = replace(concern("app01", model.Severity.INFORMS), accepted="ticket 4711")
+    assert shown("app01", known) == [("info", "app01: accepted: it is so (ticket 4711)")]
+
+
+def test_words_about_the_sites_are_said_once() -> None:
+    assert [verdict.first(words) for words in ("too old", "too old", "too new")] == [True, False, True]
+    verdict.forget()
+    assert verdict.first("too old")
 
 
 def test_a_concern_about_a_site_is_shown_once() -> None:

@@ -118,6 +118,22 @@ def test_a_service_acts_on_what_it_is_given(monkeypatch: pytest.MonkeyPatch) -> 
     assert [entry.object for entry in entries] == ["app01", "CustomFieldsManager"]
 
 
+def test_what_was_just_made_has_its_name_and_what_is_registered_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire(ref(vim.Folder, "group-44"))
+    stub = client(monkeypatch, wire)
+    with audit.recording() as entries:
+        vim.Folder("group-1", stub).CreateFolder("a%2fb")
+        vim.Folder("group-44", stub).CreateFolder("below")
+        wire.answer = ref(vim.Task, "task-9")
+        host, pool = vim.HostSystem("host-1", stub), vim.ResourcePool("resgroup-1", stub)
+        vim.Folder("group-44", stub).RegisterVm("[ds] app02/app02.vmx", "app%2502", False, pool, host)
+    assert [(entry.method, entry.object) for entry in entries] == [
+        ("CreateFolder", "group-1"),
+        ("CreateFolder", "a/b"),
+        ("RegisterVM_Task", "app%02"),
+    ]
+
+
 def test_a_call_that_fails_is_recorded_with_its_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     stub = client(monkeypatch, Wire(vim.fault.TaskInProgress()))
     with audit.recording() as entries, pytest.raises(vim.fault.TaskInProgress):
