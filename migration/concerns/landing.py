@@ -107,6 +107,7 @@ def memory_short(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     remedy="give the VM fewer vCPUs, or add a host with more processors",
     source="API: NotEnoughLogicalCpus",
     halts=False,
+    lenient=True,
 )
 def cpu_too_few(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find more vCPUs than a host can run: it would not power on, and no host is asked to take it live or cold."""
@@ -128,6 +129,7 @@ def cpu_too_few(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     remedy="lower its CPU reservation, or add hosts",
     source="API: InsufficientCpuResourcesFault, InsufficientFailoverResourcesFault",
     halts=False,
+    lenient=True,
 )
 def cpu_reservation(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find a CPU reservation that is not to be had there, so that the VM would not power on."""

@@ -38,7 +38,7 @@ def test_the_whole_small_site_moves_and_one_vm_comes_back(tmp_path: Path) -> Non
         site.preview()
         assert lab.writes == 0
         site.up()
-        assert {vm["stage"] for vm in site.outputs()["vms"].values()} == {"migrated"}
+        assert {site.told(name)["reached"] for name in VMS} == {"migrated"}
         site.wants(app01="source", tmpl01="source")
         site.up()
         homes = {vm["name"]: vm["site"] for one in lab.get("/state")["vcenters"].values() for vm in one["vms"].values()}
