@@ -45,13 +45,15 @@ class Settings(Model):
     lab: Lab | None = None
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> Self:
+    def parse(cls, values: Mapping[str, Any], *, here: bool = False) -> Self:
         """Read configuration keys, without the project's prefix; a value may be the JSON text that Pulumi hands over.
+
+        `here`: hooks must be commands that this machine can run from the present folder, the project's.
 
         Raises: SettingsError with every problem found.
         """
         data = {key: _plain(key, value) for key, value in values.items()}
-        problems = settings_checks.cross_checked(data)
+        problems = [*settings_checks.cross_checked(data), *(settings_checks.unrunnable(data) if here else ())]
         try:
             settings = cls.model_validate(data)
         except pydantic.ValidationError as error:
@@ -70,7 +72,9 @@ class Settings(Model):
 
         found = {**config.get_config_env(), **config.CONFIG.get()}
         prefix = f"{PROJECT}:"
-        return cls.parse({key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)})
+        return cls.parse(
+            {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}, here=True
+        )
 
     @classmethod
     def config_keys(cls) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ They are looked for in the plain data, so that they are reported together with w
 from __future__ import annotations
 
 import difflib
+import shutil
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from migration.concerns import known_ids, only_block
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 _SHOWN: Final = 12
 """How many of the names that are known are shown where none is near to what was written."""
@@ -43,6 +44,22 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
         *_placed(waves, _named(hosts), _named(new)),
         *_accepted(_entries(data.get("accept")), {name for _, name, _ in vms}),
     ]
+
+
+def unrunnable(data: Mapping[str, Any]) -> list[str]:
+    """Return the hooks whose command is neither on PATH nor an executable file, as seen from the present folder."""
+    problems = []
+    for path, entry in _wave_entries(_entries(data.get("waves"))):
+        hooks = _keys(entry.get("hooks"))
+        for when in ("before", "after"):
+            command = _texts(_keys(hooks.get(when)).get("command"))[:1]
+            problems += [
+                f"{path}.hooks.{when}.command: {word} is neither on PATH nor an executable file; "
+                "a path is relative to the project's folder"
+                for word in command
+                if word and shutil.which(word) is None
+            ]
+    return problems
 
 
 def _keys(value: object) -> Mapping[str, Any]:
@@ -118,6 +135,15 @@ def _unclear(vms: Sequence[tuple[str, str, str]]) -> list[str]:
     return problems
 
 
+def _wave_entries(waves: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each wave and each of its VMs that says something of its own, with its path."""
+    for number, wave in waves:
+        path = f"esxodus:waves[{number}]"
+        yield path, wave
+        for place, vm in _entries(wave.get("vms")):
+            yield f"{path}.vms[{place}]", vm
+
+
 def _unknown(path: str, what: str, name: object, known: Collection[str]) -> list[str]:
     """Return the problem of a name that is not among those that are known; none of what is no text."""
     if not isinstance(name, str) or name in known:
@@ -125,22 +151,17 @@ def _unknown(path: str, what: str, name: object, known: Collection[str]) -> list
     near = difflib.get_close_matches(name, sorted(known), 1, 0.5)
     some = [*sorted(known)[:_SHOWN], *(["…"] if len(known) > _SHOWN else [])]
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(some) or 'none'}"
-    return [f"{path}: there is no {what} {name}; {hint}"]
+    return [f"{path}: {name} is no {what}; {hint}"]
 
 
 def _placed(waves: Sequence[tuple[int, Mapping[str, Any]]], hosts: Sequence[str], new: Sequence[str]) -> list[str]:
     """A VM goes to a host and a datastore that are declared at the target."""
     problems = []
-    for number, wave in waves:
-        path = f"esxodus:waves[{number}]"
-        within = [(path, wave), *((f"{path}.vms[{place}]", vm) for place, vm in _entries(wave.get("vms")))]
-        for where, entry in within:
-            placement = _keys(entry.get("placement"))
-            problems += _unknown(
-                f"{where}.placement.host", "host in esxodus:target.hosts", placement.get("host"), hosts
-            )
-            store, what = placement.get("datastore"), "datastore in esxodus:target.datastores"
-            problems += _unknown(f"{where}.placement.datastore", what, store, new)
+    for path, entry in _wave_entries(waves):
+        placement = _keys(entry.get("placement"))
+        problems += _unknown(f"{path}.placement.host", "host of esxodus:target.hosts", placement.get("host"), hosts)
+        store, what = placement.get("datastore"), "datastore of esxodus:target.datastores"
+        problems += _unknown(f"{path}.placement.datastore", what, store, new)
     return problems
 
 
@@ -154,7 +175,7 @@ def _accepted(accept: Sequence[tuple[int, Mapping[str, Any]]], vms: set[str]) ->
             problems.append(
                 f"{path}: {identifier} always blocks, so it cannot be accepted; docs/concerns.md has the remedy"
             )
-        problems += _unknown(f"esxodus:accept[{number}].vm", "VM in esxodus:waves", entry.get("vm"), {*vms, "*"})
+        problems += _unknown(f"esxodus:accept[{number}].vm", "VM of esxodus:waves", entry.get("vm"), {*vms, "*"})
     return problems
 
 

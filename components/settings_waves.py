@@ -101,7 +101,7 @@ class Wave(_Choices):
     paused: bool = False
     max_failures: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 900.0
-    vms: tuple[Annotated[WantedVm, BeforeValidator(as_named)], ...]
+    vms: Annotated[tuple[Annotated[WantedVm, BeforeValidator(as_named)], ...], Field(min_length=1)]
 
     def wanted(self, waves: Sequence[Wave]) -> wanted.Wave:
         """Return it in the migration's words: after every wave of `waves` that must be complete before, through others too."""

@@ -41,14 +41,33 @@ _REASONS: Final = {
     "model_type": "must be keys with values",
     "model_attributes_type": "must be keys with values",
     "string_type": "must be text; put it in quotes",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must be at most {max_length} characters long",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "value_error": "{error}",
 }
+"""What pydantic may find with the forms that are used here, in our words; tests/unit/test_settings_words.py tries them all."""
 
 
 def said(model: type[BaseModel], data: Mapping[str, Any], error: pydantic.ValidationError) -> list[str]:
     """Return one sentence for each of pydantic's findings."""
     findings = error.errors()
     return [
-        _sentence(model, data, found["loc"], found["type"], found["msg"], found.get("ctx", {}))
+        _sentence(model, data, found["loc"], found["type"], found.get("ctx", {}))
         for found in findings
         if not (found["type"] == "too_short" and any(_inside(other["loc"], found["loc"]) for other in findings))
     ]
@@ -64,7 +83,6 @@ def _sentence(
     data: Mapping[str, Any],
     place: tuple[int | str, ...],
     kind: str,
-    message: str,
     context: Mapping[str, Any],
 ) -> str:
     key = str(place[-1]) if place else ""  # what is no text at all has no place
@@ -87,10 +105,10 @@ def _sentence(
     if kind == "string_pattern_mismatch":
         form = next((_FORMS[name] for name in (".".join(names[-2:]), names[-1]) if name in _FORMS), _FORMS["name"])
         return f"{path}: {value} is not {form}"
-    if kind == "too_short" and value in ("[]", "()"):
+    if kind == "too_short":
         return f"{path}: empty; at least one is needed"
-    reason = _REASONS.get(kind, message.removeprefix("Value error, ").replace("Input should be", "must be"))
-    return f"{path}: {value}: {reason[:1].lower()}{reason[1:]}"
+    reason = _REASONS[kind].format_map(context) if kind in _REASONS else "is not what is expected here"
+    return f"{path}: {value}: {reason}" if value else f"{path}: {reason}"
 
 
 def _missing(path: str, key: str) -> str:
@@ -112,7 +130,7 @@ def _path(place: tuple[int | str, ...]) -> str:
 
 
 def _shown(data: object, place: Iterable[int | str]) -> str:
-    """Return the value at the place, never a password."""
+    """Return the value at the place, never a password; nothing of what has values of its own."""
     value = data
     for part in place:
         if str(part).endswith("Password"):
@@ -121,6 +139,8 @@ def _shown(data: object, place: Iterable[int | str]) -> str:
             value = value[part]  # type: ignore[index] # whatever the operator wrote; what does not fit ends the walk
         except (KeyError, IndexError, TypeError):
             break
+    if isinstance(value, dict | list | tuple):
+        return ""
     text = value.isoformat() if isinstance(value, date) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 

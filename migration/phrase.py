@@ -82,7 +82,8 @@ def _health(action: CheckHealth) -> str:
 
 def _destination(action: Relocate | Cross, seen: Observation, placed: Placed | None) -> str:
     if action.to:
-        return _volume(seen, action.to[HOME])
+        volumes = dict.fromkeys((action.to[HOME], *action.to.values()))
+        return ", ".join(_volume(seen, volume) for volume in volumes)
     if placed and placed.volume:
         return _volume(seen, placed.volume)
     return " or ".join(_volume(seen, volume) for volume in action.candidates)

@@ -35,6 +35,10 @@ TRANSPORT: Final = (OSError, http.client.HTTPException, ExpatError, vmodl.Method
 """What a call through pyVmomi can raise; `translated` understands it."""
 
 
+_NAMELESS: Final = re.compile(r" (?:on|for|in|of|to|at|from) (?:the )?(?:\w+ )?(?:''|\"\")")
+"""Where a message of vCenter's has a place for a name, and the fault has none."""
+
+
 def translated(
     error: BaseException, endpoint: Endpoint, doing: str, subject: str = "", other: Endpoint | None = None
 ) -> MigrationError:
@@ -100,7 +104,7 @@ def reasons(fault: vmodl.MethodFault) -> str:
     """Return in one line why it failed: the fault's message and what is nested in it, each sentence once."""
     found: list[str] = []
     for text in _reasons(fault):
-        line = " ".join(text.split()).rstrip(".")
+        line = _NAMELESS.sub("", " ".join(text.split())).rstrip(".")
         if line and not any(line in other for other in found):
             found = [other for other in found if other not in line]
             found.append(line)
@@ -131,15 +135,15 @@ def _details(fault: vmodl.MethodFault) -> Iterator[str]:
         case vim.fault.SSLVerifyFault():
             yield f"the certificate there has the thumbprint {_text(fault, 'thumbprint')}"
         case vim.fault.CannotAccessVmDevice() | vim.fault.CannotUseNetwork():
-            yield f"{_text(fault, 'device')} with {_text(fault, 'backing')}"
+            yield " with ".join(filter(None, (_text(fault, "device"), _text(fault, "backing"))))
         case vim.fault.DuplicateName():
             yield f"the name {fault.name!r} exists already"
         case vim.fault.AlreadyExists():
             yield f"{_text(fault, 'name') or 'it'} exists already"
         case vim.fault.NoDiskSpace():
-            yield f"no space on {fault.datastore} for {fault.file}"
+            yield f"no space{_named(' on', fault, 'datastore')}{_named(' for', fault, 'file')}"
         case vim.fault.FileFault():
-            yield f"file {fault.file}"
+            yield _named("file", fault, "file")
         case vim.fault.GenericVmConfigFault():
             yield _text(fault, "reason")
         case vim.fault.InvalidVmConfig():
@@ -155,6 +159,12 @@ def _details(fault: vmodl.MethodFault) -> Iterator[str]:
 def _text(holder: object, field: str) -> str:
     value = getattr(holder, field, None)
     return value if isinstance(value, str) else ""
+
+
+def _named(words: str, fault: vmodl.MethodFault, field: str) -> str:
+    """Return the words with the name in the field, nothing where there is none."""
+    name = _text(fault, field)
+    return f"{words} {name}" if name else ""
 
 
 def _meaning(fault: vmodl.MethodFault, among: Mapping[str, Meaning]) -> Meaning | None:

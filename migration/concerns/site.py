@@ -8,15 +8,17 @@ from typing import Final
 from migration import estimate
 from migration.concerns.moves import copying, leaving, touched
 from migration.live import number
-from migration.model import Severity
+from migration.model import Severity, Vm
 from migration.observation import Observation
 from migration.rule import Found, rule
-from migration.wanted import VmSpec
+from migration.wanted import Method, VmSpec
 
 SKEW: Final = 60.0
 """Seconds that two vCenters' clocks may differ before it is worth a word."""
 TAGGING: Final = (6, 5)
 """The first version of vCenter that has a service for tags."""
+MINUTES: Final = 120.0
+"""Seconds from which a time is said in minutes."""
 
 
 @rule(
@@ -95,5 +97,24 @@ def window_short(spec: VmSpec, seen: Observation) -> Iterator[Found]:
         needed, length = estimate.seconds(spec, vm), window.end - window.start
         if needed > length:
             yield Found(
-                f"it takes about {needed / 60:.0f} min, and the window of wave {spec.wave.name!r} is {length / 60:.0f} min long"
+                f"it takes about {_long(needed)}, and the window of wave {spec.wave.name!r} is {_long(length)} long: it would "
+                + ("never be begun" if _beginning(spec, vm) > length else "not be finished in it")
             )
+
+
+def _beginning(spec: VmSpec, vm: Vm) -> float:
+    """Return the seconds that must be left in a window for the VM to be begun, as `migration.waves.lasts` counts them."""
+    copy = estimate.written(vm) / estimate.DEFAULT_RATE if estimate.files_move(spec, vm) else 0.0
+    if vm.site == spec.home:
+        return copy
+    if spec.method is Method.XVM:
+        return estimate.hooking(spec.before) + vm.memory / estimate.DEFAULT_RATE + copy
+    back = copy if vm.site == spec.target else 0.0  # on the way back the files go first
+    if back and not spec.before:
+        return back
+    return estimate.hooking(spec.before) + back + estimate.departing(spec, vm)
+
+
+def _long(seconds: float) -> str:
+    """Return a time in the unit that tells it best."""
+    return f"{seconds:.0f} s" if seconds < MINUTES else f"{seconds / 60:.0f} min"

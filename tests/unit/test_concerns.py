@@ -15,8 +15,9 @@ from migration.actions import Wait
 from migration.concerns import ALL, KINDS, blocking, concerns, known_ids, only_block
 from migration.decide import decide
 from migration.model import Device, Nic, Power, Severity, Tools, Vm
+from migration.plan import plan
 from migration.rule import guest_down
-from migration.wanted import Identity, VmSpec
+from migration.wanted import Identity, VmSpec, Wave, Window
 from tests.fake_sites import a_vm
 from tests.unit import worlds_place, worlds_vm
 from tests.unit.concern_worlds import BACK, REHOSTED, STOPPING, World, disk, hosts, live_world, world
@@ -148,6 +149,23 @@ def test_while_a_move_between_vcenters_ends_both_show_it_and_that_is_waited_for(
     decision = decide(*world(a_vm(in_flight=worlds_vm.MOVING), settled()))
     assert isinstance(decision, Wait)
     assert "Relocate virtual machine" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "length", "says"),
+    [
+        (60, 30, "it takes about 3 min, and the window of wave 'night' is 30 s long: it would never be begun"),
+        (60, 100, "it takes about 3 min, and the window of wave 'night' is 100 s long: it would not be finished in it"),
+        (600, 300, "it takes about 14 min, and the window of wave 'night' is 5 min long: it would never be begun"),
+    ],
+)
+def test_a_short_window_is_told_in_a_unit_that_tells_it(shutdown: float, length: float, says: str) -> None:
+    wave = Wave("night", window=Window(0, length))
+    seen = world(a_vm(), spec=replace(SPEC, shutdown_timeout=shutdown, wave=wave))
+    (found,) = [one for one in concerns(*seen) if one.id == "wave.window-short"]
+    assert found.sentence == says
+    steps = plan(*seen, now=0)
+    assert bool(steps.held) is ("never" in says), "and that is so"
 
 
 class TestAcceptance:

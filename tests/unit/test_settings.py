@@ -128,7 +128,7 @@ def test_no_password_is_ever_shown() -> None:
         (
             "target.networks.0.vlan",
             4095,
-            "esxodus:target.networks[0].vlan: 4095: must be less than or equal to 4094",
+            "esxodus:target.networks[0].vlan: 4095: must be at most 4094",
         ),
         ("target.switch", None, "esxodus:target.switch: missing; the networks pg-prod are port groups of it"),
         (
@@ -172,7 +172,7 @@ def test_no_password_is_ever_shown() -> None:
             "relay",
             "live by a relay vCenter 6.7 is not available in this version; allowed: 'auto'",
         ),
-        ("waves.1.after", ["pilt"], "esxodus:waves[1].after[0]: there is no wave pilt; did you mean pilot?"),
+        ("waves.1.after", ["pilt"], "esxodus:waves[1].after[0]: pilt is no wave; did you mean pilot?"),
         ("waves.0.after", ["rest"], "esxodus:waves: these wait for each other: pilot after rest after pilot"),
         (
             "target.networks",
@@ -180,6 +180,9 @@ def test_no_password_is_ever_shown() -> None:
             "esxodus:target.networks: network n is there 2 times",
         ),
         ("waves.1.vms", ["app01"], "esxodus:waves: VM app01 is there 2 times"),
+        ("waves.1.vms", [], "esxodus:waves[1].vms: empty; at least one is needed"),
+        ("source.username", "", "esxodus:source.username: '': must not be empty"),
+        ("networkMap", ["VM Network"], "esxodus:networkMap: must be keys with values"),
         ("waves.1.vms", [123], "esxodus:waves[1].vms[0].name: 123: must be text; put it in quotes"),
         (
             "waves.1.vms",
