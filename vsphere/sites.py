@@ -89,8 +89,10 @@ class VSphereSites:
             raise Unexpected(f"{type(action).__name__} needs a VM that is registered")
         site = self._sites[vm.site]
         match action:
-            case actions.WritePapers(wanted):
-                configure.write_papers(site, vm, wanted, progress)
+            case actions.WritePapers(wanted, lease):
+                configure.write_papers(site, vm, wanted, lease, progress)
+            case actions.Hold(lease, let_go):
+                configure.hold(site, vm, lease, let_go, progress)
             case actions.ShutDown(timeout):
                 return power.shut_down(site, vm, timeout, progress)
             case actions.PowerOff(reason):
