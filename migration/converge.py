@@ -282,9 +282,9 @@ class _Run:
                 self.so_far = replace(self.so_far, checked=not problems, unhealthy=problems)
             case _:
                 began = self.clock()
-                signed = self.tenure.signed(action)
                 if self.tenure.lacking(seen) and not isinstance(action, WritePapers | Answer):
                     seen = self._hold(seen)  # papers say it themselves, and a question stops everything else
+                signed = self.tenure.signed(action)
                 done = self.sites.perform(seen.vm, signed, placed, self._while_waiting(action, seen, words))
                 if signed is not action:
                     self.tenure.written(began)

@@ -27,8 +27,8 @@ def write_papers(site: Site, vm: Vm, papers: Papers | None, ours: Lease | None, 
     """
     kept = ours if papers and papers.transit else None
     options = {PAPERS: papers.dumps() if papers else "", LEASE: kept.dumps() if kept else ""}
-    _set(site, vm, options, ours, "write its papers" if papers else "remove its papers", progress)
-    site.settle(_ref(site, vm), lambda: _shows(site, vm, lambda now: (now.papers, now.lease) == (papers, kept)))
+    ref = _set(site, vm, options, ours, "write its papers" if papers else "remove its papers", progress)
+    site.settle(ref, lambda: _shows(site, vm, lambda now: (now.papers, now.lease) == (papers, kept)))
 
 
 def hold(site: Site, vm: Vm, ours: Lease | None, let_go: bool, progress: Progress) -> None:
@@ -41,11 +41,13 @@ def hold(site: Site, vm: Vm, ours: Lease | None, let_go: bool, progress: Progres
         set_attributes(site, vm, {TEMPLATE_MARK: kept.dumps() if kept else "yes"})
         return
     options = {LEASE: kept.dumps() if kept else ""}
-    _set(site, vm, options, ours, "let it go" if let_go else "say in it who works on it", progress)
-    site.settle(_ref(site, vm), lambda: _shows(site, vm, lambda now: now.lease == kept))
+    ref = _set(site, vm, options, ours, "let it go" if let_go else "say in it who works on it", progress)
+    site.settle(ref, lambda: _shows(site, vm, lambda now: now.lease == kept))
 
 
-def _set(site: Site, vm: Vm, options: Mapping[str, str], ours: Lease | None, what: str, progress: Progress) -> None:
+def _set(
+    site: Site, vm: Vm, options: Mapping[str, str], ours: Lease | None, what: str, progress: Progress
+) -> vim.VirtualMachine:
     """Set extra config only if the VM is as it was observed: of two runs that take it up at once, one must fail."""
     ref = _ref(site, vm)
     now = site.watch.read_one(ref, vim.VirtualMachine, ("config.changeVersion", "config.extraConfig"))
@@ -54,6 +56,7 @@ def _set(site: Site, vm: Vm, options: Mapping[str, str], ours: Lease | None, wha
         raise Stale(f"{vm.name}: {held.owner if held else 'somebody'} has changed it meanwhile; it is observed again")
     spec = vim.vm.ConfigSpec(changeVersion=now.get("config.changeVersion"), extraConfig=_values(options))
     site.run(vm.name, what, lambda: ref.Reconfigure(spec), progress)
+    return ref
 
 
 def _values(options: Mapping[str, str]) -> list[vim.option.OptionValue]:
