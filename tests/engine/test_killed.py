@@ -72,7 +72,7 @@ def test_the_next_up_ends_as_if_nothing_had_happened(
 ) -> None:
     before = one(lab, "app01")
     site = Site(tmp_path / "clone", site_config(lab, {"app01": "migrated"}))
-    lab.post("/faults", {"method": moment, "object": "app01", "action": "delay", "seconds": 4, "count": 1})
+    lab.post("/faults", {"method": moment, "action": "delay", "seconds": 4, "count": 1})
     process = site.project.start("up", "--yes", "--skip-preview")
     _until(lambda: lab.get("/faults")[0]["hits"] > 0)
     end(process)
