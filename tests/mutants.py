@@ -29,6 +29,7 @@ DECIDING = (
     "decide",
     "estimate",
     "health",
+    "lease",
     "metadata",
     "method",
     "plan",

@@ -10,6 +10,7 @@ _LIVE = "migration/live.py"
 _METHOD = "migration/method.py"
 _CONVERGE = "migration/converge.py"
 _EXPECT = "migration/expect.py"
+_LEASE = "migration/lease.py"
 _HEALTH = "migration/health.py"
 _METADATA = "migration/metadata.py"
 _SCHEDULE = "migration/schedule.py"
@@ -132,14 +133,14 @@ PLANTED: Final = (
     Planted(
         "papers stay in a VM that is home",
         _DECIDE,
-        "WritePapers(None if vm.site == spec.source else replace(papers, transit=False, healthy=False))",
-        "WritePapers(replace(papers, transit=False, healthy=False))",
+        "    if vm.site == spec.source:\n        return WritePapers(None)",
+        "    if vm.site == spec.source:\n        return WritePapers(replace(papers, transit=False))",
     ),
     Planted(
         "papers are thrown away at the target",
         _DECIDE,
-        "WritePapers(None if vm.site == spec.source else replace(papers, transit=False, healthy=False))",
-        "WritePapers(None)",
+        "return WritePapers(replace(papers, transit=False, healthy=not _awaited(spec, papers), metadata=known))",
+        "return WritePapers(None)",
     ),
     Planted(
         "copy before the guest is well",
@@ -261,4 +262,22 @@ PLANTED: Final = (
         "seen.so_far.unhealthy and spec.stage",
         "not seen.so_far.unhealthy and spec.stage",
     ),
+    # --- leases
+    Planted(
+        "work on what another run holds",
+        _DECIDE,
+        "    if other := seen.holder:",
+        "    if (other := seen.holder) and other.run == seen.so_far.run:",
+    ),
+    Planted("a lease never lapses", _LEASE, "return now - self.since >= LAPSE", "return self.since > now >= LAPSE"),
+    Planted(
+        "a renewed lease stays void", _LEASE, "self.run == void.run and self.beat <= void.beat", "self.run == void.run"
+    ),
+    Planted(
+        "go on without a lease",
+        "migration/tenure.py",
+        "return said is None or said.run != self._holder.lease.run or",
+        "return said is not None and said.run == self._holder.lease.run and",
+    ),
+    Planted("a run that fails holds on", _CONVERGE, "        run.let_go()\n", "        pass\n"),
 )
