@@ -19,7 +19,7 @@ from pulumi.dynamic import (
 from components.providers import access, runtime, verdict, vm_outputs
 from components.providers.vm_inputs import inputs_of, spec_of
 from components.totals import TOLD
-from migration import concerns, converge, decide, declared, plan
+from migration import concerns, converge, decide, declared, plan, tenure
 from migration.actions import Done
 from migration.errors import Held, MigrationError
 from migration.report import Report
@@ -55,7 +55,7 @@ class MigratedVmProvider(ResourceProvider):
             call = runtime.current_call()
             spec = spec_of(news)
             seen, _ = access.sites().observe(spec.identity)
-            seen = declared.as_declared(spec, seen)
+            seen = tenure.at_a_glance(access.holder(), declared.as_declared(spec, seen))
             foreseen = plan.plan(spec, seen)
             if foreseen.steps:
                 call.say(_foretold(spec, foreseen))
@@ -137,7 +137,7 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
     A VM that its wave does not admit now is no failure: its outputs say what it waits for, and the next run goes on.
     """
     call = runtime.current_call()
-    sites = access.sites()
+    sites, holder = access.sites(), access.holder()
     report = Report()
     papers = None
     error: Exception | None = None
@@ -147,7 +147,14 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
             papers = vm_outputs.setting_out(spec, seen)
             vm_outputs.foretell(outputs, spec, seen)
             converge.converge(
-                spec, sites, access.admission, call.progress, runtime.stop, outside=access.outside(), report=report
+                spec,
+                sites,
+                access.admission,
+                call.progress,
+                runtime.stop,
+                outside=access.outside(),
+                report=report,
+                holder=holder,
             )
         except Held as held:
             error = held
@@ -161,7 +168,7 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
             vm_outputs.account(outputs, report, calls)
             with contextlib.suppress(*([MigrationError] if error else [])):  # the first error is the one to report
                 seen, _ = sites.observe(spec.identity, look_adrift=False)
-                vm_outputs.conclude(outputs, spec, seen, papers)
+                vm_outputs.conclude(outputs, spec, tenure.at_a_glance(holder, seen), papers)
         if report.steps:
             call.say(_summary(spec, outputs))
 
