@@ -88,6 +88,11 @@ lab-test: ## test our SOAP against the lab
 engine: setup ## test `pulumi up` against the lab
 	@$(pytest) tests/engine
 
+.PHONY: matrix
+matrix: python ## let everything go wrong at every step, and write docs/reliability.md (a quarter of an hour)
+	$(prepare) --only lab
+	@$(python) -m tests.matrix
+
 .PHONY: mutants
 mutants: python ## plant bugs in what decides, one at a time: the tests must catch each
 	@$(python) -m tests.mutants

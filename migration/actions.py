@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from migration.lease import Lease
 from migration.metadata import Metadata, Pool
 from migration.model import NO_NEEDS, Concern, File, Needs, Papers
 from migration.wanted import RESERVE, Hook
@@ -13,9 +14,21 @@ from migration.wanted import RESERVE, Hook
 
 @dataclass(frozen=True, slots=True)
 class WritePapers:
-    """Store the papers in the VM's extra config; None removes them."""
+    """Store the papers in the VM's extra config; None removes them.
+
+    `lease` is that of the run which does it: kept in the VM as long as it is on its way, removed otherwise.
+    """
 
     papers: Papers | None
+    lease: Lease | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Say in a VM that is on its way that this run works on it, or goes on to; `let_go`: that none does."""
+
+    lease: Lease | None = field(default=None, compare=False)
+    let_go: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +181,7 @@ class MakeVm:
 
 Action = (
     WritePapers
+    | Hold
     | ShutDown
     | PowerOff
     | PowerOn
@@ -195,7 +209,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Somebody else's task is at work on the VM: wait until it ends."""
+    """Somebody else's task, or another run, is at work on the VM: wait until it ends."""
 
     reason: str
 

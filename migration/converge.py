@@ -6,18 +6,21 @@ decides anew.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from migration import health
+from migration import expect, health
 from migration.actions import (
     Act,
     Action,
+    Answer,
     CheckHealth,
     Cross,
     Done,
+    Hold,
     Placed,
     PowerOff,
     PowerOn,
@@ -27,18 +30,21 @@ from migration.actions import (
     ShutDown,
     Stop,
     Wait,
+    WritePapers,
 )
 from migration.admission import Admission, NotYet
 from migration.decide import decide, stage_of
-from migration.errors import Blocked, OutOfTime, Paused, Transient, Unexpected
+from migration.errors import Blocked, MigrationError, OutOfTime, Paused, Transient, Unexpected
+from migration.lease import LOOK, Holder
 from migration.method import choose
 from migration.model import Power, Vm
 from migration.observation import Observation, SoFar
 from migration.outside import NOWHERE, Outside
-from migration.phrase import phrase
+from migration.phrase import phrase, whereabouts
 from migration.report import Report
 from migration.rule import guest_down
 from migration.sites import Sites
+from migration.tenure import Tenure
 from migration.wanted import Method, Stage, VmSpec
 
 ATTEMPTS = 5
@@ -77,16 +83,26 @@ def converge(
     *,
     outside: Outside = NOWHERE,
     report: Report | None = None,
+    holder: Holder | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Bring the VM to `spec.stage` and return what was done; nothing is written where it is there already.
 
     `say` is told what goes on and the percent done. `stop` asks for a pause at the next safe point. `outside` runs hooks and
-    asks guests over the network. `report` is kept up to date step by step.
+    asks guests over the network. `report` is kept up to date step by step. `holder` is this run, as it says in the VM that it
+    works on it; without it no other run is heeded.
 
     Raises: Blocked, Held, Paused, OutOfTime, Refused, Unexpected; Transient once the attempts are used up.
     """
-    run = _Run(spec, sites, admission, say, stop, outside, report or Report(), clock)
+    run = _Run(spec, sites, admission, say, stop, outside, report or Report(), Tenure(holder, clock), clock)
+    try:
+        return _settled(run, spec, say, stop)
+    except MigrationError:
+        run.let_go()
+        raise
+
+
+def _settled(run: _Run, spec: VmSpec, say: Say, stop: threading.Event) -> Outcome:
     attempts = 0
     while True:
         if stop.is_set():
@@ -121,10 +137,11 @@ class _Run:
         stop: threading.Event,
         outside: Outside,
         report: Report,
+        tenure: Tenure,
         clock: Callable[[], float],
     ) -> None:
         self.spec, self.sites, self.admission, self.say = spec, sites, admission, say
-        self.stop, self.outside, self.report, self.clock = stop, outside, report, clock
+        self.stop, self.outside, self.report, self.tenure, self.clock = stop, outside, report, tenure, clock
         self.last: Action | None = None
         self.so_far = SoFar()
         self.progressed = False
@@ -144,7 +161,7 @@ class _Run:
         self.progressed = False
         seen, version = self._observe()
         self._note_power(seen)
-        self.where, self.down = _where(seen), guest_down(seen)
+        self.where, self.down = whereabouts(seen), guest_down(seen)
         self._settle_method(seen)
         match decide(self.spec, seen):
             case Done():
@@ -170,7 +187,7 @@ class _Run:
 
     def _observe(self) -> tuple[Observation, int]:
         seen, version = self.sites.observe(self.spec.identity)
-        return replace(seen, so_far=self.so_far), version
+        return self.tenure.judged(replace(seen, so_far=self.so_far)), version
 
     def _wait(self, seen: Observation, version: int, reason: str) -> None:
         vm = seen.vm
@@ -178,6 +195,10 @@ class _Run:
             self.admission.beside(self.spec, vm)
         progress = vm.in_flight.progress if vm and vm.in_flight else None
         self.say(f"waiting: {reason}", progress)
+        if seen.holder:
+            self.last = None  # whatever we did last, it is for the other to go on
+            self.sites.wait(version, LOOK)
+            return
         if self.waited[:2] != (reason, progress):
             self.waited = (reason, progress, self.clock())
         left = PATIENCE - (self.clock() - self.waited[2])
@@ -213,6 +234,34 @@ class _Run:
             f"{name}: “{phrase(action, seen)}” ended well, but the sites do not show it after {SETTLE:g} s; "
             "look at the VM in vCenter, then run again"
         )
+
+    def _hold(self, seen: Observation) -> Observation:
+        """Say in the VM that this run works on it, unless another has been quicker; return what is seen then."""
+        vm, began = seen.vm, self.clock()
+        assert vm is not None  # noqa: S101 - only what is registered can say it
+        lease = self.tenure.renewed()
+        self.sites.perform(vm, Hold(lease), Placed(), lambda *_: None)
+        self.tenure.written(began)
+        return replace(seen, vms=(expect.holding(vm, Hold(lease)),))
+
+    def let_go(self) -> None:
+        """Leave a VM that is still on its way to any other run, at once; where that fails, our lease lapses."""
+        with contextlib.suppress(MigrationError):
+            seen, _ = self._observe()
+            vm = seen.vm
+            if vm and vm.held_by and vm.held_by.run == seen.so_far.run and not vm.in_flight:
+                self.sites.perform(vm, Hold(self.tenure.renewed(), let_go=True), Placed(), lambda *_: None)
+
+    def _while_waiting(self, action: Action, seen: Observation, words: str) -> Callable[[str, int | None], None]:
+        """Return what is told of an action's progress; while a guest shuts down, that is when the lease is renewed."""
+
+        def told(text: str, percent: int | None) -> None:
+            self.say(text or words, percent)
+            if isinstance(action, ShutDown) and self.tenure.due:
+                with contextlib.suppress(Transient):
+                    self._hold(seen)
+
+        return told
 
     def _act(self, action: Action, seen: Observation) -> None:
         if self.performed.count(action) >= REPEATS:
@@ -253,20 +302,13 @@ class _Run:
                 )
                 self.so_far = replace(self.so_far, checked=not problems, unhealthy=problems)
             case _:
-                done = self.sites.perform(
-                    seen.vm, action, placed, lambda text, percent: self.say(text or words, percent)
-                )
+                began = self.clock()
+                if self.tenure.lacking(seen) and not isinstance(action, WritePapers | Answer):
+                    seen = self._hold(seen)  # papers say it themselves, and a question stops everything else
+                signed = self.tenure.signed(action)
+                done = self.sites.perform(seen.vm, signed, placed, self._while_waiting(action, seen, words))
+                if signed is not action:
+                    self.tenure.written(began)
                 self.so_far = replace(self.so_far, restored=self.so_far.restored or isinstance(action, RestoreMetadata))
                 return done
         return True
-
-
-def _where(seen: Observation) -> str:
-    """Say how a VM is left that is paused between two steps; what is urgent about it first."""
-    vm = seen.vm
-    if vm is None:
-        return "while it is registered nowhere"
-    on_its_way = vm.papers is not None and vm.papers.transit
-    if on_its_way and vm.papers and vm.papers.power is Power.ON and vm.power is Power.OFF:
-        return f"at {vm.site} while its guest is down"
-    return f"between two steps at {vm.site}, {'powered on' if vm.power is Power.ON else 'powered off'}"

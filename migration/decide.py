@@ -48,6 +48,8 @@ def decide(spec: VmSpec, seen: Observation) -> Decision:
     """Return the single next step towards `spec`."""
     if (ending := seen.ending) and ending.in_flight:
         return Wait(f"{ending.in_flight.name} ({ending.in_flight.key}) is ending at {ending.site}; both sites show it")
+    if other := seen.holder:
+        return Wait(f"{other.owner} is at work on it")
     if concerns := blocking(spec, seen):
         return Stop(concerns)
     vm = seen.vm

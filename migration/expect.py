@@ -14,6 +14,7 @@ from migration.actions import (
     Answer,
     CheckHealth,
     Cross,
+    Hold,
     MakeTemplate,
     MakeVm,
     Placed,
@@ -30,7 +31,7 @@ from migration.actions import (
     WritePapers,
 )
 from migration.metadata import NO_METADATA
-from migration.model import HOME, Adrift, Disk, File, Power, Tools, Vm
+from migration.model import HOME, TEMPLATE_MARK, Adrift, Disk, File, Power, Tools, Vm
 from migration.observation import Observation
 
 
@@ -60,8 +61,10 @@ def after(seen: Observation, action: Action, placed: Placed) -> Observation:
 def changed(vm: Vm, action: Action, placed: Placed) -> Vm:
     """Return the VM as it is after an action that leaves it registered where it is."""
     match action:
-        case WritePapers(papers):
-            return replace(vm, papers=papers)
+        case WritePapers(papers, lease):
+            return replace(vm, papers=papers, lease=lease if papers and papers.transit else None)
+        case Hold():
+            return holding(vm, action)
         case ShutDown() | PowerOff():
             return replace(vm, power=Power.OFF, tools=_stopped(vm.tools))
         case PowerOn():
@@ -87,9 +90,17 @@ def changed(vm: Vm, action: Action, placed: Placed) -> Vm:
             return vm
 
 
+def holding(vm: Vm, action: Hold) -> Vm:
+    """Return the VM as it is after a run has said in it that it works on it, or that it does not any more."""
+    lease = None if action.let_go else action.lease
+    if vm.on_its_way:
+        return replace(vm, lease=lease)
+    return replace(vm, attributes={**vm.attributes, TEMPLATE_MARK: lease.dumps() if lease else "yes"})
+
+
 def adrift(vm: Vm) -> Adrift:
     """Return what is left of a VM that was unregistered: its files, and what they say."""
-    return Adrift(vm.name, vm.instance_uuid, vm.vmx, vm.volumes, vm.papers, vm.nics, vm.needs, vm)
+    return Adrift(vm.name, vm.instance_uuid, vm.vmx, vm.volumes, vm.papers, vm.nics, vm.needs, vm, vm.lease)
 
 
 def registered(found: Adrift, action: Register, placed: Placed) -> Vm:
@@ -111,6 +122,7 @@ def registered(found: Adrift, action: Register, placed: Placed) -> Vm:
         host=placed.host,
         attributes={},
         papers=action.papers or found.papers,
+        lease=found.lease,
         metadata=NO_METADATA,
         tools=Tools.NOT_INSTALLED if last.tools is Tools.NOT_INSTALLED else Tools.NOT_RUNNING,
         question=None,

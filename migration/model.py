@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
+from migration.lease import Lease
 from migration.metadata import NO_METADATA, Metadata, Pool, pools_plain, pools_read, typed
 
 HOME: Final = "home"
@@ -21,7 +22,8 @@ HOME: Final = "home"
 
 TEMPLATE_MARK: Final = "esxodus.template"
 """Custom attribute of a VM that must become a template again. Papers cannot hold it alone: a template cannot be
-reconfigured, so between "made a VM" and "papers written" a kill would lose the knowledge that it was one."""
+reconfigured, so between "made a VM" and "papers written" a kill would lose the knowledge that it was one. Its value is the
+lease of the run that is at work on it, for which a template has no other place, or "yes"."""
 
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -226,7 +228,7 @@ class Vm:
     `evc` is the mode that a running one needs at least; `depth` the longest chain of snapshots; `addresses` are the IP
     addresses that VMware Tools report, link-local ones left out; `pools` are its resource pool and those around it,
     outermost first; `pinned` says what binds it to processors or memory nodes ("CPU affinity"), "" where nothing does;
-    `locked` holds the methods that somebody, such as a backup product, has disabled.
+    `locked` holds the methods that somebody, such as a backup product, has disabled; `lease` says which run is at work on it.
     """
 
     site: str
@@ -271,6 +273,17 @@ class Vm:
     metadata: Metadata = NO_METADATA
     pools: tuple[Pool, ...] = ()
     reachable: bool = True  # False: vCenter shows it orphaned, inaccessible, invalid or disconnected
+    lease: Lease | None = None
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether it has left where it was and is not yet restored where it arrives; a template no longer is."""
+        return self.papers is not None and self.papers.transit and not self.template
+
+    @property
+    def held_by(self) -> Lease | None:
+        """What it says of the run that is at work on it, wherever it says that."""
+        return self.lease or Lease.loads(self.attributes.get(TEMPLATE_MARK, ""))
 
     @property
     def unrestored(self) -> Papers | None:
@@ -301,3 +314,4 @@ class Adrift:
     nics: tuple[Nic, ...] = ()
     needs: Needs = NO_NEEDS
     last: Vm | None = None  # the VM as it was when registered, where that is known (in plans)
+    lease: Lease | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from migration.lease import Lease
 from migration.model import NONE, Adrift, Vm
 
 
@@ -113,7 +114,8 @@ class SoFar:
 
     `overdue`: its guest was asked to shut down and the time limit has passed; `prepared`: the hook before its departure has
     ended well; `restored`: what could be restored of its metadata was; `checked`: its guest was found well, else `unhealthy`
-    says what was wrong; `received`: the hook after its arrival has ended well.
+    says what was wrong; `received`: the hook after its arrival has ended well. `run` is this run's id, "" where nothing will be
+    done; `void` is a lease of another run that counts for nothing.
     """
 
     overdue: bool = False
@@ -122,6 +124,8 @@ class SoFar:
     checked: bool = False
     unhealthy: tuple[str, ...] = ()
     received: bool = False
+    run: str = ""
+    void: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,18 @@ class Observation:
     def ending(self) -> Vm | None:
         """The registration with a task in flight, where there are several: so a move between vCenters may look at its end."""
         return next((vm for vm in self.vms if vm.in_flight), None) if self.twice else None
+
+    @property
+    def lease(self) -> Lease | None:
+        """What the VM says of the run that is at work on it."""
+        found = [vm.held_by for vm in self.vms] + [one.lease for one in self.adrift]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def holder(self) -> Lease | None:
+        """The lease of another run that must be left to its work."""
+        lease, so_far = self.lease, self.so_far
+        return None if lease is None or lease.run == so_far.run or lease.voided(so_far.void) else lease
 
     def volume_ids(self, site: str, names: tuple[str, ...]) -> frozenset[str]:
         """Return the ids of the volumes that `site` calls by these names, leaving out those it does not show."""

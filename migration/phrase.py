@@ -7,6 +7,7 @@ from migration.actions import (
     Answer,
     CheckHealth,
     Cross,
+    Hold,
     MakeTemplate,
     MakeVm,
     Placed,
@@ -22,7 +23,7 @@ from migration.actions import (
     Unregister,
     WritePapers,
 )
-from migration.model import HOME
+from migration.model import HOME, Power
 from migration.observation import Observation
 
 
@@ -59,8 +60,21 @@ def phrase(action: Action, seen: Observation, placed: Placed | None = None) -> s
             return "make the template a VM"
         case WritePapers(papers):
             return "write its papers" if papers else "remove its papers"
+        case Hold(let_go=let_go):
+            return "let it go" if let_go else "say in it who works on it"
         case SetAttributes(attributes):
             return "set custom attributes " + ", ".join(sorted(attributes))
+
+
+def whereabouts(seen: Observation) -> str:
+    """Say how a VM is left that is paused between two steps; what is urgent about it first."""
+    vm = seen.vm
+    if vm is None:
+        return "while it is registered nowhere"
+    on_its_way = vm.papers is not None and vm.papers.transit
+    if on_its_way and vm.papers and vm.papers.power is Power.ON and vm.power is Power.OFF:
+        return f"at {vm.site} while its guest is down"
+    return f"between two steps at {vm.site}, {'powered on' if vm.power is Power.ON else 'powered off'}"
 
 
 def _crossing(action: Cross, seen: Observation, placed: Placed | None) -> str:

@@ -13,6 +13,7 @@ from migration.actions import (
     Action,
     Answer,
     Cross,
+    Hold,
     MakeTemplate,
     MakeVm,
     Placed,
@@ -169,8 +170,12 @@ class FakeSites:
         )
         if vm is not None and now is None:
             raise Stale(f"{vm.name} is gone from {vm.site}")
-        done = self._register(action, placed) if isinstance(action, Register) else self._change(now, action, placed)
-        if done:
+        if isinstance(action, Register):
+            done = self._register(action, placed)
+        else:
+            assert vm is not None
+            done = self._change(vm, now, action, placed)
+        if done and not isinstance(action, Hold):
             self.writes.append(action)
         self.after(action)
         return done
@@ -190,10 +195,18 @@ class FakeSites:
         self.version += 1
         return True
 
-    def _change(self, now: Vm | None, action: Action, placed: Placed) -> bool:
+    def _change(self, seen: Vm, now: Vm | None, action: Action, placed: Placed) -> bool:
         assert now is not None
+        if now.held_by and (seen.held_by is None or now.held_by.run != seen.held_by.run):
+            raise Stale("another run has taken it up")
+        if now.template is not seen.template:
+            raise Stale("somebody has made it a template, or a VM")
         assert now.in_flight is None, "two tasks on one VM"
         match action:
+            case WritePapers(lease=ours) | Hold(lease=ours):
+                assert not now.template or isinstance(action, Hold), "NotSupported: a template"
+                if now.lease != seen.lease and not (now.lease and ours and now.lease.run == ours.run):
+                    raise Stale("somebody has changed it meanwhile")
             case ShutDown() if not self._obeys(now):
                 return now.power is Power.OFF
             case Unregister():
@@ -202,7 +215,7 @@ class FakeSites:
                 self.adrift.append(expect.adrift(now))
                 self.version += 1
                 return True
-            case WritePapers() | Reconnect() | Relocate():
+            case Reconnect() | Relocate():
                 assert not now.template, "NotSupported: a template"
                 if isinstance(action, Relocate):
                     visible = {volume.id for volume in self.views()[now.site].volumes}
@@ -218,7 +231,8 @@ class FakeSites:
                     self._put(now, replace(now, question=QUESTION, in_flight=None))
                     return True
             case Answer(key=key):
-                assert now.question is not None
+                if now.question is None:
+                    raise Stale("somebody has answered")
                 assert now.question.choices[key] == "I Moved It"
                 self._put(now, replace(now, question=None, power=Power.ON, tools=_started(now.tools)))
                 self.located[now.instance_uuid] = f"{now.site}:{now.vmx}"
@@ -235,7 +249,8 @@ class FakeSites:
             case MakeVm():
                 assert now.template
             case PowerOff():
-                assert now.power is not Power.OFF
+                if now.power is Power.OFF:
+                    raise Stale("InvalidPowerState")
             case _:
                 pass
         changed = expect.changed(now, action, placed)

@@ -33,6 +33,7 @@ DECIDING = (
     "decide",
     "estimate",
     "health",
+    "lease",
     "metadata",
     "method",
     "plan",

@@ -10,6 +10,7 @@ _LIVE = "migration/live.py"
 _METHOD = "migration/method.py"
 _CONVERGE = "migration/converge.py"
 _EXPECT = "migration/expect.py"
+_LEASE = "migration/lease.py"
 _HEALTH = "migration/health.py"
 _METADATA = "migration/metadata.py"
 _SCHEDULE = "migration/schedule.py"
@@ -431,4 +432,22 @@ PLANTED: Final = (
         "    if isinstance(error, Held | Paused | OutOfTime):",
         "    if isinstance(error, Paused | OutOfTime):",
     ),
+    # --- leases
+    Planted(
+        "work on what another run holds",
+        _DECIDE,
+        "    if other := seen.holder:",
+        "    if (other := seen.holder) and other.run == seen.so_far.run:",
+    ),
+    Planted("a lease never lapses", _LEASE, "return now - self.since >= LAPSE", "return self.since > now >= LAPSE"),
+    Planted(
+        "a renewed lease stays void", _LEASE, "self.run == void.run and self.beat <= void.beat", "self.run == void.run"
+    ),
+    Planted(
+        "go on without a lease",
+        "migration/tenure.py",
+        "return said is None or said.run != self._holder.lease.run or",
+        "return said is not None and said.run == self._holder.lease.run and",
+    ),
+    Planted("a run that fails holds on", _CONVERGE, "        run.let_go()\n", "        pass\n"),
 )

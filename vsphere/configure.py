@@ -1,4 +1,4 @@
-"""Changes to a registered VM that leave it where it is: papers, networks, custom attributes, template or not."""
+"""Changes to a registered VM that leave it where it is: papers, lease, networks, custom attributes, template or not."""
 
 from __future__ import annotations
 
@@ -9,28 +9,65 @@ from typing import Any, cast
 from pyVmomi import vim
 
 from migration.errors import MigrationError, Stale
-from migration.model import Papers, Vm
+from migration.lease import Lease
+from migration.model import TEMPLATE_MARK, Papers, Vm
 from migration.sites import Progress
 from vsphere import cards
-from vsphere.machines import PAPERS
+from vsphere.machines import LEASE, PAPERS, lease
 from vsphere.properties import FIELDS
 from vsphere.site import Site
 
 _VIRTUAL_MACHINE: type[Any] = vim.VirtualMachine
 
 
-def write_papers(site: Site, vm: Vm, papers: Papers | None, progress: Progress) -> None:
-    """Store the papers in the VM's extra config, hence in its .vmx; None removes them."""
-    put_papers(site, vm.name, _ref(site, vm), papers, progress)
-    site.settle(_ref(site, vm), lambda: _shows(site, vm, lambda now: now.papers == papers))
+def write_papers(site: Site, vm: Vm, papers: Papers | None, ours: Lease | None, progress: Progress) -> None:
+    """Store the papers in the VM's extra config, hence in its .vmx, with our lease while it is on its way; None removes them.
+
+    Raises: Stale where another run has taken the VM up, Busy where anybody has changed it just now; else as the fault means.
+    """
+    kept = ours if papers and papers.transit else None
+    options = {PAPERS: papers.dumps() if papers else "", LEASE: kept.dumps() if kept else ""}
+    ref = _set(site, vm, options, ours, "write its papers" if papers else "remove its papers", progress)
+    site.settle(ref, lambda: _shows(site, vm, lambda now: (now.papers, now.lease) == (papers, kept)))
 
 
-def put_papers(site: Site, name: str, ref: vim.VirtualMachine, papers: Papers | None, progress: Progress) -> None:
-    """Store the papers of a VM that is known by reference."""
-    # vSphere removes a key that is set to the empty string.
-    option = vim.option.OptionValue(key=PAPERS, value=papers.dumps() if papers else "")
-    spec = vim.vm.ConfigSpec(extraConfig=[option])
-    site.run(name, "write its papers" if papers else "remove its papers", lambda: ref.Reconfigure(spec), progress)
+def hold(site: Site, vm: Vm, ours: Lease | None, let_go: bool, progress: Progress) -> None:
+    """Say in the VM, or in the mark of a template, that this run works on it; `let_go`: that none does.
+
+    Raises: as `write_papers`.
+    """
+    kept = None if let_go else ours
+    if not vm.on_its_way:
+        set_attributes(site, vm, {TEMPLATE_MARK: kept.dumps() if kept else "yes"})
+        return
+    options = {LEASE: kept.dumps() if kept else ""}
+    ref = _set(site, vm, options, ours, "let it go" if let_go else "say in it who works on it", progress)
+    site.settle(ref, lambda: _shows(site, vm, lambda now: now.lease == kept))
+
+
+def _set(
+    site: Site, vm: Vm, options: Mapping[str, str], ours: Lease | None, what: str, progress: Progress
+) -> vim.VirtualMachine:
+    """Set extra config only if the VM is as it was observed: of two runs that take it up at once, one must fail."""
+    ref = _ref(site, vm)
+    now = site.watch.read_one(ref, vim.VirtualMachine, ("config.changeVersion", "config.extraConfig"))
+    held = lease((now or {}).get("config.extraConfig", ()))
+    if now is None or (held != vm.lease and not (held and ours and held.run == ours.run)):
+        raise Stale(f"{vm.name}: {held.owner if held else 'somebody'} has changed it meanwhile; it is observed again")
+    spec = vim.vm.ConfigSpec(changeVersion=now.get("config.changeVersion"), extraConfig=_values(options))
+    site.run(vm.name, what, lambda: ref.Reconfigure(spec), progress)
+    return ref
+
+
+def _values(options: Mapping[str, str]) -> list[vim.option.OptionValue]:
+    """Return extra config to set. vSphere removes a key that is set to the empty string."""
+    return [vim.option.OptionValue(key=key, value=value) for key, value in options.items()]
+
+
+def put_papers(site: Site, name: str, ref: vim.VirtualMachine, papers: Papers, progress: Progress) -> None:
+    """Store the papers of a VM that has just been registered."""
+    spec = vim.vm.ConfigSpec(extraConfig=_values({PAPERS: papers.dumps()}))
+    site.run(name, "write its papers", lambda: ref.Reconfigure(spec), progress)
 
 
 def reconnect(site: Site, vm: Vm, networks: Mapping[int, str], progress: Progress) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from migration.lease import Lease
 from migration.model import Papers, Power, Question, Tools, Vm
 from vsphere.hardware import bound, disks, nics
 from vsphere.names import decoded
@@ -14,6 +15,8 @@ from vsphere.surroundings import Surroundings
 
 PAPERS: Final = "esxodus.papers"
 """The key in a VM's extra config, hence in its .vmx, that its papers are under."""
+LEASE: Final = "esxodus.lease"
+"""The same for what it says of the run that is at work on it."""
 
 
 def machine(record: Record, around: Surroundings) -> Vm:
@@ -62,6 +65,7 @@ def machine(record: Record, around: Surroundings) -> Vm:
         metadata=around.metadata,
         pools=around.place.pools,
         reachable=_reachable(record),
+        lease=lease(record.get("config.extraConfig", ())),
     )
 
 
@@ -80,6 +84,12 @@ def papers(record: Record) -> Papers | None:
     options = record.get("config.extraConfig", ())
     text = next((option.value for option in options if option.key == PAPERS), "")
     return Papers.loads(str(text)) if text else None
+
+
+def lease(options: Iterable[Any]) -> Lease | None:
+    """Return what a VM's extra config says of the run that is at work on it."""
+    text = next((option.value for option in options if option.key == LEASE), "")
+    return Lease.loads(str(text)) if text else None
 
 
 def _attributes(record: Record, fields: Mapping[int, str]) -> dict[str, str]:

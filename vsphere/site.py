@@ -79,6 +79,8 @@ class Site:
         now = inventory.vm(found[0])
         if now.vmx != vm.vmx:
             raise Stale(f"{vm.name}: its files have moved since it was observed, to {now.vmx.path}")
+        if now.held_by and (vm.held_by is None or now.held_by.run != vm.held_by.run):
+            raise Stale(f"{vm.name}: {now.held_by.owner} has taken it up since it was observed")
         return found[0]
 
     def now(self, vm: Vm) -> Vm | None:

@@ -93,10 +93,12 @@ class VSphereSites:
             raise Unexpected(f"{type(action).__name__} needs a VM that is registered")
         site = self._sites[vm.site]
         match action:
-            case actions.WritePapers(wanted):
+            case actions.WritePapers(wanted, lease):
                 if wanted and wanted.transit and wanted.leaving == vm.site:
                     tagging.confirm(site, vm)  # what its papers do not know would be lost with its registration
-                configure.write_papers(site, vm, wanted, progress)
+                configure.write_papers(site, vm, wanted, lease, progress)
+            case actions.Hold(lease, let_go):
+                configure.hold(site, vm, lease, let_go, progress)
             case actions.ShutDown(timeout):
                 return power.shut_down(site, vm, timeout, progress)
             case actions.PowerOff(reason):

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from migration.lease import Lease
 from migration.model import Adrift, File, Needs, Nic, Papers
-from vsphere.machines import PAPERS
+from vsphere.machines import LEASE, PAPERS
 from vsphere.names import beside, decoded
 
 LONGEST: Final = 1 << 20
@@ -37,7 +38,7 @@ def parsed(content: bytes) -> dict[str, str]:
 def adrift(content: bytes, vmx: File, volume: Callable[[str], str | None]) -> Adrift:
     """Return the VM that the file describes. `volume` turns what an ESXi path calls a volume into its id."""
     settings = parsed(content)
-    text = settings.get(PAPERS.lower(), "")
+    text, lease = settings.get(PAPERS.lower(), ""), settings.get(LEASE.lower(), "")
     return Adrift(
         name=decoded(settings.get("displayname") or vmx.path.rpartition("/")[2].removesuffix(".vmx")),
         instance_uuid=uuid(settings.get("vc.uuid", "")),
@@ -46,6 +47,7 @@ def adrift(content: bytes, vmx: File, volume: Callable[[str], str | None]) -> Ad
         papers=Papers.loads(text) if text else None,
         nics=tuple(_cards(settings)),
         needs=_needs(settings),
+        lease=Lease.loads(lease) if lease else None,
     )
 
 

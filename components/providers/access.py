@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from components import settings
-from components.providers import runtime
+from components.providers import runtime, this_run
 from components.providers.outside import ThisMachine
 from migration.admission import Admission
 from vsphere.sites import VSphereSites
@@ -15,6 +15,7 @@ from vsphere.tls import Endpoint
 if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
 
+    from migration.lease import Holder
     from migration.outside import Outside
     from vsphere.site import Site
 
@@ -25,6 +26,7 @@ _lock: Final = threading.Lock()
 _configuration: dict[str, str] = {}
 _opened: list[VSphereSites] = []
 _outside: list[Outside] = []
+_holder: list[Holder] = []
 
 
 def configure(req: ConfigureRequest) -> None:
@@ -69,6 +71,15 @@ def outside() -> Outside:
             secrets = frozenset(password.get_secret_value() for password in passwords)
             _outside.append(ThisMachine(runtime.stop, withheld=secrets))
         return _outside[0]
+
+
+def holder() -> Holder:
+    """Return this run as it calls itself in the VMs that it works on."""
+    urn = runtime.current_call().urn
+    with _lock:
+        if not _holder:
+            _holder.append(this_run.holder(urn.split("::")[0].rpartition(":")[2]))
+        return _holder[0]
 
 
 def site(name: str) -> Site:

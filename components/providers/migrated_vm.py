@@ -21,7 +21,7 @@ from components import outcomes
 from components.providers import access, runtime, verdict, vm_outputs
 from components.providers.vm_inputs import inputs_of, spec_of
 from components.totals import TOLD
-from migration import concerns, converge, decide, declared, live, plan
+from migration import concerns, converge, decide, declared, live, plan, tenure
 from migration.actions import Done
 from migration.errors import Held, MigrationError
 from migration.report import Report
@@ -57,7 +57,7 @@ class MigratedVmProvider(ResourceProvider):
             call = runtime.current_call()
             spec = spec_of(news)
             seen, _ = access.sites().observe(spec.identity)
-            seen = declared.as_declared(spec, seen)
+            seen = tenure.at_a_glance(access.holder(), declared.as_declared(spec, seen))
             foreseen = plan.plan(spec, seen, time.time())
             if foreseen.steps:
                 call.say(_foretold(spec, foreseen))
@@ -154,7 +154,7 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
     A VM that its wave does not admit now is no failure: its outputs say what it waits for, and the next run goes on.
     """
     call = runtime.current_call()
-    sites = access.sites()
+    sites, holder = access.sites(), access.holder()
     report = Report()
     papers = None
     before: dict[str, Any] = {}
@@ -165,7 +165,14 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
             papers = vm_outputs.setting_out(spec, seen)
             before = vm_outputs.foretold(spec, seen)
             converge.converge(
-                spec, sites, access.admission, call.progress, runtime.stop, outside=access.outside(), report=report
+                spec,
+                sites,
+                access.admission,
+                call.progress,
+                runtime.stop,
+                outside=access.outside(),
+                report=report,
+                holder=holder,
             )
         except Held as held:
             error = held
@@ -180,7 +187,7 @@ def _carry(id_: str, spec: VmSpec, outputs: dict[str, Any]) -> None:
             outputs["arrived"] = outputs["arrived"] or error is None
             with contextlib.suppress(*([MigrationError] if error else [])):  # the first error is the one to report
                 seen, _ = sites.observe(spec.identity, look_adrift=False)
-                vm_outputs.conclude(outputs, spec, seen, papers)
+                vm_outputs.conclude(outputs, spec, tenure.at_a_glance(holder, seen), papers)
         if report.steps:
             call.say(_summary(spec, outputs))
 

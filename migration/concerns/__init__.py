@@ -34,6 +34,7 @@ EITHER_WAY: Final[tuple[Rule, ...]] = (
     identity.not_found,
     identity.ambiguous,
     identity.registered_twice,
+    identity.held,
     identity.unregistered_without_papers,
     identity.unreachable,
     identity.others_unreadable,

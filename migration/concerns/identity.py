@@ -63,6 +63,20 @@ def registered_twice(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 
 
 @rule(
+    "vm.held",
+    Severity.WARNS,
+    "Another run says in the VM that it is at work on it; this one would wait for it.",
+    remedy="let it end; where it has been killed, the next run takes over by itself, within minutes",
+    source="ours",
+)
+def held(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a VM that another run holds."""
+    del spec
+    if other := seen.holder:
+        yield Found(f"{other.owner} is at work on it")
+
+
+@rule(
     "vm.unregistered",
     Severity.BLOCKS,
     "Somebody else took the VM out of the inventory, so that nothing says where it belongs.",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from migration import expect
+from migration.lease import Lease
 from migration.metadata import Metadata, Permission, Rule
 from migration.model import InFlight, Power, Question, Tools
+from migration.observation import SoFar
 from tests.fake_sites import QUESTION, a_vm
 from tests.unit.concern_worlds import BACK, STOPPING, Cases, hosts, live_world, world
 from tests.unit.test_decide import PAPERS, SPEC, settled
@@ -15,6 +17,7 @@ LOST = (expect.adrift(a_vm(power=Power.OFF, papers=PAPERS)),)
 STRANGE = Question("8", "msg.disk.full: no space", ("msg.disk.full",), {"0": "Retry"})
 MOVING = InFlight("task-9", "Relocate virtual machine", 99)
 UNHEALTHY = "VMware Tools do not run"
+OTHER = Lease("another", "ci-7 (process 4711, stack tokyo)")
 NAMESAKE = frozenset({("target", "Tokyo7", "Apps")})
 ELSEWHERE = frozenset({("target", "tokyo7", "elsewhere"), ("target", "osaka", "apps"), ("source", "tokyo6", "web")})
 
@@ -29,6 +32,7 @@ CASES: Cases = {
     "vm.not-found": (world(), world(adrift=LOST)),
     "vm.ambiguous": (world(a_vm(), a_vm(instance_uuid="other")), world(a_vm())),
     "vm.registered-twice": (world(a_vm(), settled()), world(a_vm(in_flight=MOVING), settled())),
+    "vm.held": (world(a_vm(lease=OTHER)), world(a_vm(lease=OTHER), so_far=SoFar(void=OTHER))),
     "vm.unregistered": (world(adrift=(replace(LOST[0], papers=None),)), world(adrift=LOST)),
     "vm.unreachable": (world(a_vm(reachable=False)), world(a_vm())),
     "vm.others-unreadable": (

@@ -1,0 +1,87 @@
+"""`make matrix`: every step of every journey times every trouble; writes docs/reliability.md. Exit code 0: nothing was wrong.
+
+python -m tests.matrix [WORD…]     only the journeys, steps and troubles whose names hold a word; writes nothing
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.matrix.cases import Result, ground
+from tests.matrix.journeys import JOURNEYS
+from tests.matrix.report import report
+from tests.matrix.trouble import TROUBLES
+from tools.parts import ROOT
+
+PAGE = ROOT / "docs" / "reliability.md"
+WORKERS = 3
+"""Processes at work at once: most of a case is waiting."""
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="make matrix", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--journey", type=int, help="only this one, in this process; a line of JSON for each case")
+    parser.add_argument("--part", default="0/1", help="with --journey: every N-th case, written K/N")
+    asked = parser.parse_args()
+    if asked.journey is not None:
+        for result in _journey(asked.journey, asked.part, asked.words):
+            print(json.dumps(asdict(result)), flush=True)
+        return 0
+    began = time.monotonic()
+    parts = [(journey, f"{part}/{WORKERS}") for journey in range(len(JOURNEYS)) for part in range(WORKERS)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = [
+            one for found in pool.map(lambda part: _started(part[0], part[1], asked.words), parts) for one in found
+        ]
+    if not asked.words:
+        PAGE.write_text(report(results), encoding="utf-8")
+    bad = [one for one in results if one.problems]
+    for one in bad:
+        print(f"{one.journey} · {one.step} · {one.trouble} ({one.first}): {'; '.join(one.problems)}")
+    print(f"{len(results)} cases, {len(bad)} with a problem, {time.monotonic() - began:.0f} s")
+    return 1 if bad or not results else 0
+
+
+def _started(journey: int, part: str, words: Sequence[str]) -> list[Result]:
+    command = [sys.executable, "-m", "tests.matrix", "--journey", str(journey), "--part", part, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = [Result(**json.loads(line)) for line in done.stdout.splitlines()]
+    if done.returncode:
+        name = JOURNEYS[journey].name
+        found.append(Result(name, "", f"part {part}", "broken", 0, [done.stderr.strip()[-2000:] or "no word"]))
+    return found
+
+
+def _journey(number: int, part: str, words: Sequence[str]) -> Iterator[Result]:
+    """Do every N-th case of a journey."""
+    journey = JOURNEYS[number]
+    turn, of = (int(one) for one in part.split("/"))
+    with tempfile.TemporaryDirectory() as folder, ground(Path(folder), live=journey.live) as here:
+        calls, end = here.undisturbed(journey)
+        cases = [
+            (at, f"{at + 1} {call[0]} {call[1]}", trouble)
+            for at, call in enumerate(calls)
+            for trouble in TROUBLES
+            if trouble.fits(call)
+        ]
+        for at, step, trouble in cases[turn::of]:
+            name = f"{journey.name} · {step} · {trouble.name}"
+            if all(word in name for word in words):
+                yield here.case(journey, at, step, trouble, end)
+
+
+if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
+    sys.exit(main())

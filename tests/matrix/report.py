@@ -1,0 +1,56 @@
+"""The results of the matrix as a page of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.matrix.cases import Result
+
+_HEAD = """# Reliability
+
+Written by `make matrix`, which moves one VM at a time through the lab: for every call that changes anything, in every
+journey, every kind of trouble happens to just that call. Then fresh runs follow, with nothing in hand but the settings. A case
+is good if one of them ends with the VM exactly as an undisturbed run leaves it (as the lab shows it, but for ids, which of two
+equal hosts, how far its guest has booted, and the pool where the right to make one is refused), if no run said that it had
+arrived where it had not, if nothing was done where one had rightly said so, and if the lab saw none of what must never happen.
+"""
+_FOOT = """
+## Not covered
+
+* Trouble at calls that only read, two troubles in one journey, many VMs at once, hooks and health checks, metadata beyond
+  custom attributes, the way of Pulumi's engine (tests/engine has samples: killed, interrupted, paused).
+* What the lab does not model: lab/README.md.
+"""
+
+
+def report(results: Sequence[Result]) -> str:
+    """Return the page: how many cases were good, journey by step and by trouble, and each that was not."""
+    bad = [one for one in results if one.problems]
+    total = f"\n{len(results)} cases, {len(bad)} of them not good.\n"
+    return "".join(
+        [
+            _HEAD,
+            total,
+            _table("Trouble", [(one.trouble, one) for one in results]),
+            *(
+                f"\n## {journey[0].upper()}{journey[1:]}\n"
+                + _table("Call", [(one.step, one) for one in results if one.journey == journey])
+                for journey in dict.fromkeys(one.journey for one in results)
+            ),
+            "\n## Not good\n\n" if bad else "",
+            *(f"* {one.journey}, {one.step}, {one.trouble}: {'; '.join(one.problems)}\n" for one in bad),
+            _FOOT,
+        ]
+    )
+
+
+def _table(what: str, rows: Sequence[tuple[str, Result]]) -> str:
+    names = dict.fromkeys(name for name, _ in rows)
+    lines = [f"\n| {what} | cases | arrived at once | with the next run | not good |\n|---|---|---|---|---|\n"]
+    order = sorted(names, key=lambda name: int(name.split()[0]) if name.split()[0].isdigit() else 0)
+    for name in order:
+        found = [one for key, one in rows if key == name]
+        bad = sum(bool(one.problems) for one in found)
+        once = sum(one.first == "arrived" and not one.problems for one in found)
+        lines.append(f"| {name} | {len(found)} | {once} | {len(found) - once - bad} | {bad} |\n")
+    return "".join(lines)
