@@ -141,7 +141,8 @@ def _details(fault: vmodl.MethodFault) -> Iterator[str]:
         case vim.fault.AlreadyExists():
             yield f"{_text(fault, 'name') or 'it'} exists already"
         case vim.fault.NoDiskSpace():
-            yield f"no space{_named(' on', fault, 'datastore')}{_named(' for', fault, 'file')}"
+            where = _named(" on", fault, "datastore") + _named(" for", fault, "file")
+            yield f"no space{where}" if where else ""
         case vim.fault.FileFault():
             yield _named("file", fault, "file")
         case vim.fault.GenericVmConfigFault():

@@ -17,7 +17,7 @@ HERE = Endpoint("source", "vc60.example:8443", "svc-migrate", "secret", thumbpri
 
 def test_a_place_for_a_name_that_is_empty_is_left_out() -> None:
     fault = vim.fault.NoDiskSpace(file="", datastore="", msg="Insufficient disk space on datastore ''.")
-    assert faults.reasons(fault) == "Insufficient disk space: no space"
+    assert faults.reasons(fault) == "Insufficient disk space"
     named = vim.fault.NoDiskSpace(file="a.vmdk", datastore="gold7", msg="Insufficient disk space on datastore 'gold7'.")
     assert faults.reasons(named) == "Insufficient disk space on datastore 'gold7': no space on gold7 for a.vmdk"
     assert faults.reasons(vim.fault.FileFault(file="")) == "no reason given"
