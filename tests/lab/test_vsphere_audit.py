@@ -64,6 +64,7 @@ def test_every_write_of_whole_moves_there_and_back_by_any_path(built: Lab, opene
         assert {(entry.method, entry.ended) for entry in entries if entry.ended != "ok"} <= {
             ("CreateFolder", "DuplicateName"),  # another VM's thread was quicker
             ("CreateResourcePool", "NotSupported"),  # this cluster is one without DRS
+            ("PowerOnVM_Task", "started"),  # it stopped at its question, and whoever answers follows it from there
         }
         assert all(entry.task for entry in entries if entry.method.endswith("_Task"))
 
