@@ -94,7 +94,7 @@ matrix: python ## let everything go wrong at every step, and write docs/reliabil
 	@$(python) -m tests.matrix
 
 .PHONY: mutants
-mutants: python ## plant bugs in what decides, one at a time: the tests must catch each
+mutants: python ## plant bugs in what decides, one at a time: the tests must catch each (a quarter of an hour)
 	@$(python) -m tests.mutants
 
 go-test: ## test the lab itself
