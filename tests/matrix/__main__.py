@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import random
 import subprocess
 import sys
 import tempfile
@@ -19,13 +20,17 @@ from pathlib import Path
 
 from tests.matrix.cases import Result, ground
 from tests.matrix.journeys import JOURNEYS
+from tests.matrix.outages import Call
 from tests.matrix.report import report
-from tests.matrix.trouble import TROUBLES
+from tests.matrix.trouble import CALLS, DIES_AFTER, DIES_BEFORE, STOPPED_AFTER, TROUBLES, Trouble
 from tools.parts import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
-WORKERS = 3
+WORKERS = 5
 """Processes at work at once: most of a case is waiting."""
+ENDINGS = (DIES_BEFORE, DIES_AFTER, STOPPED_AFTER)
+PAIRS = 2
+"""Pairs of troubles at each step, drawn once and for all: a run ends there, and the first call of the next one is hit."""
 
 
 def main() -> int:
@@ -70,16 +75,16 @@ def _journey(number: int, part: str, words: Sequence[str]) -> Iterator[Result]:
     turn, of = (int(one) for one in part.split("/"))
     with tempfile.TemporaryDirectory() as folder, ground(Path(folder), live=journey.live) as here:
         calls, end = here.undisturbed(journey)
-        cases = [
-            (at, f"{at + 1} {call[0]} {call[1]}", trouble)
-            for at, call in enumerate(calls)
-            for trouble in TROUBLES
-            if trouble.fits(call)
-        ]
-        for at, step, trouble in cases[turn::of]:
-            name = f"{journey.name} · {step} · {trouble.name}"
-            if all(word in name for word in words):
-                yield here.case(journey, at, step, trouble, end)
+        chosen = random.Random(number)  # noqa: S311 - the same pairs each time
+        cases: list[tuple[int, Call, Trouble, Trouble | None]] = []
+        for at, call in enumerate(calls):
+            cases += [(at, call, trouble, None) for trouble in TROUBLES if trouble.fits(call)]
+            cases += [(at, call, chosen.choice(ENDINGS), chosen.choice(CALLS)) for _ in range(PAIRS)]
+        for at, call, trouble, second in cases[turn::of]:
+            step = f"{at + 1} {call[0]} {call[1]}"
+            name = f"{journey.name} · {step} · {trouble.name}" + (f", then {second.name}" if second else "")
+            if all(word in name for word in words) and (result := here.case(journey, at, step, trouble, end, second)):
+                yield result
 
 
 if __name__ == "__main__":
