@@ -18,8 +18,8 @@ from migration.errors import MigrationError
 from migration.lease import Holder, Lease
 from migration.wanted import Identity, Stage
 from tests.matrix.journeys import DATASTORES, Journey, found, write_scenario
-from tests.matrix.outages import RENAMED, CannotHappen, Excuse
-from tests.matrix.trouble import Call, Died, Trouble, interfering, watching
+from tests.matrix.outages import RENAMED, Call, CannotHappen, Excuse
+from tests.matrix.trouble import Died, Trouble, interfering, watching
 from tests.person import PASSWORDS
 from tools.running_lab import Lab, running_lab
 from vsphere import session, watch
