@@ -1,4 +1,4 @@
-"""A sample of `make matrix`, always the same: one case of each kind of trouble, spread over journeys and steps."""
+"""A sample of `make matrix`, always the same: one case for every other kind of trouble, spread over journeys and steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_whatever_goes_wrong_once_the_next_run_ends_as_if_nothing_had(here: Grou
     journeys = [journey for journey in JOURNEYS if journey.live is live]
     undisturbed = {journey.name: here.undisturbed(journey) for journey in journeys}
     chosen = random.Random(SEED)  # noqa: S311 - a sample, no secret
-    for trouble in TROUBLES:
+    for trouble in TROUBLES[live::2]:
         journey = chosen.choice(journeys)
         calls, end = undisturbed[journey.name]
         at, call = chosen.choice([(at, call) for at, call in enumerate(calls) if trouble.fits(call)])

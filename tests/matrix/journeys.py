@@ -71,6 +71,8 @@ def write_scenario(file: Path, *, live: bool) -> Path:
             host.update(version="6.7.0", build="14320388")
         for host in target["hosts"]:
             host["vmotion"] = True
+        # A guest that boots at the target, since its host has died, must be able to go back live.
+        target["datacenters"][0]["clusters"][0]["evc"] = "intel-ivybridge"
     file.write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
     return file
 
