@@ -40,12 +40,24 @@ def volume_id(site: str, datastore: Record) -> str:
     """Return what identifies the volume behind a datastore at every site; a datastore's name does not."""
     info = datastore.get("info")
     match info:
-        case vim.host.VmfsDatastoreInfo() if info.vmfs and info.vmfs.uuid:
-            return f"vmfs:{info.vmfs.uuid}"
-        case vim.host.NasDatastoreInfo() if info.nas:
-            return f"nfs:{info.nas.remoteHost}:{info.nas.remotePath}"
+        case vim.host.VmfsDatastoreInfo():
+            known = file_system_id(info.vmfs)
+        case vim.host.NasDatastoreInfo():
+            known = file_system_id(info.nas)
         case _:
-            return f"{site}:{datastore.moref}"
+            known = ""
+    return known or f"{site}:{datastore.moref}"
+
+
+def file_system_id(volume: Any) -> str:
+    """Return what identifies a file system at every site and host: VMFS by its UUID, NFS by its address; "" for others."""
+    match volume:
+        case vim.host.VmfsVolume() if volume.uuid:
+            return f"vmfs:{volume.uuid}"
+        case vim.host.NasVolume():
+            return f"nfs:{volume.remoteHost}:{volume.remotePath}"
+        case _:
+            return ""
 
 
 def _vmfs(datastore: Record) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from migration import retire
 from migration.model import Severity
 from migration.rule import Kind
 
@@ -68,6 +69,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
         "move its VMs to one that is, and take it out of esxodus:oldDatastores",
     ),
     _volume("unmounted", "is not mounted", "mount it on the host"),
+    _volume("detached", "is on a disk that was detached", "attach its disk on the host, and mount it"),
     _volume("inaccessible", "is mounted, but cannot be reached", "see the paths to the device on the host"),
     _volume(
         "unresolved",
@@ -76,6 +78,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
     ),
     _volume("not-scanned", "has a device, but is not opened", "see the host's log for why it does not open the volume"),
     _volume("not-presented", "has no device", "present the LUN to the host and zone it, then run again"),
+    *retire.KINDS,
     _kind(
         "rollback.volume-not-seen",
         "Its files belong on an old datastore that the target does not show.",

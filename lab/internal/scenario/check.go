@@ -39,6 +39,7 @@ func check(d *decoder, s *Scenario) {
 	c.fabric()
 	c.localDatastores()
 	c.storagePods()
+	c.scratch()
 	names := map[string]bool{}
 	for i := range s.VMs {
 		c.vm(fmt.Sprintf("vms[%d]", i), &s.VMs[i], names)
