@@ -13,11 +13,11 @@ from typing import Any, Final
 from pyVmomi import vim
 
 from migration.errors import Stale
-from vsphere.names import decoded
+from vsphere.names import decoded, encoded
 from vsphere.reading import collect, several
 from vsphere.session import moref
 from vsphere.site import Site
-from vsphere.volumes import file_system_id
+from vsphere.volumes import NFS41, file_system_id
 
 _SEEN: Final = ("storageDeviceInfo.scsiLun", "storageDeviceInfo.multipathInfo", "fileSystemVolumeInfo.mountInfo")
 _DETACHED: Final = "off"
@@ -42,6 +42,21 @@ class Mounted:
     mounted: bool
     accessible: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nas:
+    """An NFS export as its datastore has it mounted; `type` is "NFS" or "NFS41", `mode` "readWrite" or "readOnly"."""
+
+    servers: tuple[str, ...]
+    path: str
+    type: str = "NFS"
+    mode: str = "readWrite"
+    security: str = ""
+
+    def __str__(self) -> str:
+        """Give the address."""
+        return f"{','.join(self.servers)}:{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +172,42 @@ def mount(site: Site, host: HostStorage, uuid: str, name: str) -> None:
     """
     system = _patient(site, host)
     site.session.send(f"{host.host}: mount {name}", lambda: system.MountVmfsVolume(uuid), host.host)
+
+
+def mount_nas(site: Site, host: HostStorage, nas: Nas, name: str) -> None:
+    """Mount the NFS export on the host under this name. Nothing is written to it.
+
+    Raises: MigrationError; what the server or the host says where it does not let it in.
+    """
+    stores = _stores(site, host)
+    spec = vim.host.NasVolume.Specification(
+        remoteHost=nas.servers[0],
+        remotePath=nas.path,
+        localPath=encoded(name),
+        accessMode=nas.mode,
+        type=nas.type,
+    )
+    if nas.type == NFS41:
+        spec.remoteHostNames = list(nas.servers)
+        spec.securityType = nas.security or None
+    site.session.send(f"{host.host}: mount {nas} as {name}", lambda: stores.CreateNasDatastore(spec), host.host)
+
+
+def unmount_nas(site: Site, host: HostStorage, datastore: vim.Datastore, name: str) -> None:
+    """Take the mount of an NFS export away from the host; the export and all that is on it stay as they are.
+
+    The API has the same call for VMFS, whose volume it destroys: vsphere.guard lets it pass for NFS alone.
+
+    Raises: MigrationError; Busy where something uses it.
+    """
+    stores = _stores(site, host)
+    site.session.send(f"{host.host}: unmount {name}", lambda: stores.RemoveDatastore(datastore), host.host)
+
+
+def _stores(site: Site, host: HostStorage) -> vim.host.DatastoreSystem:
+    if host.stores is None:
+        raise Stale(f"{host.host}: vCenter does not show its datastores; is it connected?")
+    return site.session.patient(host.stores)
 
 
 def rescan(site: Site, host: HostStorage) -> None:

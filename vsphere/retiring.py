@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pyVmomi import vim
 
-from migration.errors import Blocked, Busy
+from migration.errors import Blocked, Busy, Stale
 from migration.model import Severity, Vm
 from migration.retire import SOURCE, Against, Old, OnHost, Step, Use, Verb
 from vsphere import host_storage
@@ -24,6 +24,7 @@ from vsphere.session import moref
 from vsphere.site import Site
 from vsphere.site_storage import OldVolume
 from vsphere.snapshot import Record
+from vsphere.volumes import volume_id
 
 _PATTERNS: Final = ("*.vmx", "*.vmtx", "*.vmdk")
 _OPTIONS: Final = ("ScratchConfig.", "Syslog.global.logDir")
@@ -77,12 +78,25 @@ def perform(site: Site, step: Step, volume: OldVolume) -> None:
     host = host_storage.host_storage(site)[step.host]
     try:
         match step.verb:
+            case Verb.UNMOUNT if volume.nas:
+                host_storage.unmount_nas(site, host, _datastore(site, volume), volume.name)
             case Verb.UNMOUNT:
                 host_storage.unmount(site, host, volume.uuid, volume.name)
             case Verb.DETACH:
                 host_storage.detach(site, host, step.disk)
     except Busy as error:
         raise Blocked((Against.IN_USE.concern(volume.name, str(error).removeprefix(f"{step.host}: ")),)) from error
+
+
+def _datastore(site: Site, volume: OldVolume) -> vim.Datastore:
+    """Return the datastore that shows the volume now.
+
+    Raises: Stale where the site shows none.
+    """
+    for record in collect(site.session, "reading the datastores", vim.Datastore, ("name", "info")):
+        if volume_id(site.name, record) == volume.id:
+            return cast("vim.Datastore", record.ref)
+    raise Stale(f"{volume.name}: {site.endpoint} no longer shows it")
 
 
 def _uses(site: Site, inventory: Inventory, volume: OldVolume) -> Iterator[Use]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pyVmomi import vim
@@ -16,27 +16,51 @@ from pyVmomi import vim
 from migration.errors import Stale
 from migration.model import Concern, Severity
 from vsphere import host_storage
-from vsphere.host_storage import HostStorage, Mounted
+from vsphere.host_storage import HostStorage, Mounted, Nas
 from vsphere.names import decoded
 from vsphere.properties import PLACES
 from vsphere.reading import collect
 from vsphere.site import Site
-from vsphere.volumes import volume_id
+from vsphere.snapshot import Record
+from vsphere.volumes import nas_servers, volume_id
 
 
 @dataclass(frozen=True, slots=True)
 class OldVolume:
-    """A datastore as the source shows it. `devices` are the NAA names of its disks; `version` is VMFS's, such as "5.61"."""
+    """A datastore as the source shows it. `devices` are the NAA names of its disks; `version` is VMFS's, such as "5.61".
+
+    `nas` is what an NFS datastore is mounted from; None for another kind.
+    """
 
     name: str
     id: str
     devices: tuple[str, ...]
     version: str
+    nas: Nas | None = None
 
     @property
     def kind(self) -> str:
         """What kind of volume it is, in vSphere's words: VMFS or NFS; "" for another one."""
         return {"vmfs": "VMFS", "nfs": "NFS"}.get(self.id.partition(":")[0], "")
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        plain = asdict(self)
+        if self.nas:
+            plain["nas"]["servers"] = list(self.nas.servers)
+        return {**plain, "devices": list(self.devices)}
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> OldVolume:
+        """Return what `plain` has given."""
+        nas = plain.get("nas")
+        return cls(
+            str(plain["name"]),
+            str(plain["id"]),
+            tuple(plain["devices"]),
+            str(plain["version"]),
+            Nas(tuple(nas["servers"]), nas["path"], nas["type"], nas["mode"], nas["security"]) if nas else None,
+        )
 
     @property
     def uuid(self) -> str:
@@ -76,7 +100,8 @@ class Mount:
             State.NOT_SCANNED: "see the host's log for why it does not open the volume",
             State.NOT_PRESENTED: "present the LUN to the host and zone it, then run again",
         }
-        sentence = f"datastore {self.volume.name!r} ({', '.join(self.volume.devices)}) is {self.state} on {self.host}"
+        what = str(self.volume.nas) if self.volume.nas else ", ".join(self.volume.devices)
+        sentence = f"datastore {self.volume.name!r} ({what}) is {self.state} on {self.host}"
         return Concern(
             f"volume.{self.state.name.lower().replace('_', '-')}",
             Severity.BLOCKS,
@@ -96,14 +121,41 @@ def old_volumes(site: Site, names: Sequence[str]) -> dict[str, OldVolume | None]
 
 
 def _volumes(site: Site) -> Iterator[OldVolume]:
-    for record in collect(site.session, "reading the datastores", vim.Datastore, ("name", "info")):
+    for record in collect(site.session, "reading the datastores", vim.Datastore, ("name", "info", "host")):
         vmfs = getattr(record.get("info"), "vmfs", None)
         yield OldVolume(
             name=decoded(str(record.get("name"))),
             id=volume_id(site.name, record),
             devices=tuple(str(extent.diskName) for extent in vmfs.extent or ()) if vmfs else (),
             version=str(vmfs.version or "") if vmfs else "",
+            nas=_nas(record),
         )
+
+
+def _nas(record: Record) -> Nas | None:
+    """Return how it is mounted. Read-only is what every host says: VMs write where any of them may."""
+    nas = getattr(record.get("info"), "nas", None)
+    if nas is None:
+        return None
+    modes = {str(one.mountInfo.accessMode) for one in record.get("host", ())}
+    return Nas(
+        nas_servers(nas),
+        str(nas.remotePath),
+        str(nas.type or "NFS"),
+        "readOnly" if modes == {"readOnly"} else "readWrite",
+        str(nas.securityType or ""),
+    )
+
+
+def names_taken(site: Site, volumes: Sequence[OldVolume]) -> dict[str, str]:
+    """Return which of these names the site has for another volume, with that volume's id. Changes nothing.
+
+    VMFS brings its own label, and where that is taken vCenter shows it as "name (1)"; an NFS mount is refused instead.
+
+    Raises: MigrationError.
+    """
+    wanted = {volume.name: volume.id for volume in volumes if volume.nas}
+    return {one.name: one.id for one in _volumes(site) if one.name in wanted and one.id != wanted[one.name]}
 
 
 def mounts(site: Site, hosts: Sequence[str], volumes: Collection[OldVolume]) -> tuple[Mount, ...]:
@@ -170,13 +222,16 @@ def rescan(site: Site, host: str) -> None:
 
 
 def mount(site: Site, host: str, volume: OldVolume) -> None:
-    """Mount a volume that the host has unmounted, after attaching those of its disks that are detached there.
+    """Mount a volume that the host has unmounted, after attaching those of its disks that are detached there; or an NFS export.
 
     Its contents and its signature are not touched. A host that has just got its disk back may have to look for the volume.
 
     Raises: Stale, MigrationError.
     """
     one = _known(site, [host])[host]
+    if volume.nas:
+        host_storage.mount_nas(site, one, volume.nas, volume.name)
+        return
     detached = [disk for disk in volume.devices if disk in one.disks and not one.disks[disk].attached]
     for disk in detached:
         host_storage.attach(site, one, disk)
@@ -212,11 +267,15 @@ def _missing(site: Site, host: HostStorage, volumes: Sequence[OldVolume]) -> Map
     """
     if host.system is None:
         raise Stale(f"{host.host}: vCenter does not show its storage; is it connected?")
+    explained = {volume.id: Mount(host.host, volume, State.UNMOUNTED) for volume in volumes if volume.nas}
+    if len(explained) == len(volumes):
+        return explained
     query = site.session.patient(host.system).QueryUnresolvedVmfsVolume
     held_by = site.session.read(f"{host.host}: reading the volumes that it holds back", query, host.host)
     unresolved = {str(one.vmfsUuid): one for one in held_by or ()}
-    explained = {}
     for volume in volumes:
+        if volume.nas:
+            continue
         held = unresolved.get(volume.uuid)
         absent = [device for device in volume.devices if device not in host.disks]
         if held is not None:

@@ -127,7 +127,7 @@ def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str
             if volume.name in back:
                 _bring_back(volume, inputs["kept"].get(volume.name, {}).get("source"))
         _mount(inputs, volumes)
-        outputs["volumes"] = {name: {"id": one["id"], "disks": one["disks"]} for name, one in inputs["kept"].items()}
+        outputs["volumes"] = {name: one["volume"] for name, one in inputs["kept"].items()}
         outputs["comingBack"] = []
     return outputs
 
@@ -174,11 +174,9 @@ def _kept(news: Mapping[str, Any], olds: Mapping[str, Any], *, strict: bool) -> 
         return kept  # whoever needs the source next will say what is wrong with it
     for volume in shown:
         before = kept.get(volume.name, {})
-        had = before.get("source", ()) if before.get("id") == volume.id else ()
+        had = before["source"] if before and before["volume"]["id"] == volume.id else ()
         kept[volume.name] = {
-            "id": volume.id,
-            "disks": list(volume.devices),
-            "version": volume.version,
+            "volume": volume.plain(),
             "source": sorted({*had, *(one.host for one in hosts if _mounted(one, volume))}),
         }
     return kept
@@ -250,9 +248,24 @@ def _found(inputs: Mapping[str, Any]) -> tuple[list[OldVolume], list[Concern]]:
     found: dict[str, OldVolume | None] = dict.fromkeys(inputs["datastores"])
     for name, one in inputs["kept"].items():
         if name in found:
-            found[name] = OldVolume(name, str(one["id"]), tuple(one["disks"]), str(one["version"]))
+            found[name] = OldVolume.read(one["volume"])
     concerns = [concern for name, volume in found.items() if (concern := _wrong(name, volume, source))]
-    return [volume for volume in found.values() if volume is not None], concerns
+    volumes = [volume for volume in found.values() if volume is not None]
+    if any(volume.nas for volume in volumes):
+        concerns += [
+            _taken(name, other) for name, other in site_storage.names_taken(access.site("target"), volumes).items()
+        ]
+    return volumes, concerns
+
+
+def _taken(name: str, other: str) -> Concern:
+    return Concern(
+        "datastore.name-taken",
+        Severity.BLOCKS,
+        name,
+        f"the target has a datastore of this name already, which is another one ({other})",
+        "rename that one: the old datastore keeps its name, by which its VMs know it",
+    )
 
 
 def _wrong(name: str, volume: OldVolume | None, source: str) -> Concern | None:
@@ -264,12 +277,12 @@ def _wrong(name: str, volume: OldVolume | None, source: str) -> Concern | None:
             f"{source} has no datastore of this name",
             "correct esxodus:oldDatastores",
         )
-    if not volume.uuid:
+    if not volume.kind:
         return Concern(
-            "datastore.not-vmfs",
+            "datastore.not-mountable",
             Severity.BLOCKS,
             name,
-            f"it is no VMFS datastore of an array ({volume.id}), so it cannot be presented to the new hosts",
+            f"it is neither VMFS nor NFS ({volume.id}), so the new hosts cannot mount it too",
             "move its VMs to one that is, and take it out of esxodus:oldDatastores",
         )
     if volume.version.startswith("3."):

@@ -58,7 +58,7 @@ class RetiredDatastoresProvider(ResourceProvider):
         known = olds.get("retired") or {}
         if not olds.get("complete") or set(known) != set(news["datastores"]):
             return DiffResult(changes=True)
-        volumes = [_read(name, known[name]) for name in news["datastores"]]
+        volumes = [OldVolume.read(known[name]) for name in news["datastores"]]
         sites = [access.site(name) for name in SITES]
         hosts = [one for site in sites for volume in volumes for one in retiring.standing(site, volume)]
         return DiffResult(changes=any(one.connected and not one.retired for one in hosts))
@@ -142,7 +142,7 @@ def _retire(inputs: dict[str, Any], olds: dict[str, Any], outputs: dict[str, Any
     if against := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
         raise Blocked(against)
     volumes = {name: volume for name, volume in _volumes(inputs).items() if volume}
-    outputs["retired"] = {name: _plain(volume) for name, volume in volumes.items()}
+    outputs["retired"] = {name: volume.plain() for name, volume in volumes.items()}
     searched += [old.name for old in found if old.name not in searched and not old.retired]
     for verb in retire.Verb:  # of all of them: no disk is detached while a datastore is mounted anywhere
         for old in found:
@@ -216,7 +216,7 @@ def _kept(news: Mapping[str, Any], olds: Mapping[str, Any], *, strict: bool) -> 
         if strict:
             raise
         return kept
-    return {name: _plain(volume) for name, volume in shown.items() if volume} | kept
+    return {name: volume.plain() for name, volume in shown.items() if volume} | kept
 
 
 def _volumes(inputs: Mapping[str, Any]) -> dict[str, OldVolume | None]:
@@ -224,13 +224,5 @@ def _volumes(inputs: Mapping[str, Any]) -> dict[str, OldVolume | None]:
     known = inputs.get("known")  # in a preview it may be a thing of Pulumi's that stands for what is not known yet
     kept = {**(known if isinstance(known, dict) else {}), **inputs["kept"]}
     shown = site_storage.old_volumes(access.site("source"), inputs["datastores"])
-    found = {name: _read(name, kept[name]) if name in kept else None for name in inputs["datastores"]}
+    found = {name: OldVolume.read(kept[name]) if name in kept else None for name in inputs["datastores"]}
     return {name: None if one and (other := shown[name]) and other.id != one.id else one for name, one in found.items()}
-
-
-def _plain(volume: OldVolume) -> dict[str, Any]:
-    return {"id": volume.id, "disks": list(volume.devices)}
-
-
-def _read(name: str, plain: Mapping[str, Any]) -> OldVolume:
-    return OldVolume(name, str(plain["id"]), tuple(plain["disks"]), str(plain.get("version", "")))

@@ -64,8 +64,13 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
         "correct esxodus:oldDatastores",
     ),
     _kind(
-        "datastore.not-vmfs",
-        "An old datastore is no VMFS datastore of an array, so it cannot be presented to the new hosts.",
+        "datastore.name-taken",
+        "The target has another datastore of the name of an old NFS datastore.",
+        "rename that one: the old datastore keeps its name, by which its VMs know it",
+    ),
+    _kind(
+        "datastore.not-mountable",
+        "An old datastore is neither VMFS nor NFS, so the new hosts cannot mount it too.",
         "move its VMs to one that is, and take it out of esxodus:oldDatastores",
     ),
     _volume("unmounted", "is not mounted", "mount it on the host"),

@@ -38,6 +38,7 @@ func check(d *decoder, s *Scenario) {
 	c.arrays()
 	c.fabric()
 	c.localDatastores()
+	c.exports()
 	c.storagePods()
 	c.scratch()
 	names := map[string]bool{}

@@ -21,6 +21,8 @@ type Scenario struct {
 	Arrays []Array `yaml:"arrays"`
 	// Fabric says which host may see which LUN.
 	Fabric Fabric `yaml:"fabric"`
+	// NFS are the exports of NFS servers.
+	NFS []Export `yaml:"nfs"`
 	// VCenters of the lab, each served over HTTPS.
 	VCenters []VCenter `yaml:"vcenters"`
 	// VMs that exist when the lab starts.
