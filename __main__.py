@@ -23,10 +23,12 @@ except MigrationError as error:
 
 preview = stack.checked() if pulumi.runtime.is_dry_run() else 0
 target = TargetSite("target", stack, adoption)
-parts: list[pulumi.Resource] = [target, SourceStorage("old-array", stack, preview=preview, after=[target])]
+storage = SourceStorage("old-array", stack, preview=preview, after=[target])
+parts: list[pulumi.Resource] = [target, storage]
 if stack.target.cluster.evc is not None:
     parts.append(EvcMode("evc", stack.target, preview, pulumi.ResourceOptions(depends_on=[target])))
 waves = declare_waves(stack, preview=preview, parts=parts, travelling=travelling)
+storage.retire(after=list(waves.values()))
 
 pulumi.export("adopted", target.adopted)
 for name, value in exports(waves).items():

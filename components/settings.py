@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 import pydantic
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from components import settings_checks, settings_words
-from components.settings_forms import Existing, Model, Name, StoreName
-from components.settings_site import Fabric, Target, Vcenter
+from components.settings_forms import Existing, Model, Name, as_named
+from components.settings_site import Fabric, OldDatastore, Target, Vcenter
 from components.settings_waves import Accepted, Policy, WantedVm, Wave, accepted, chosen
 from migration.errors import SettingsError
 from migration.wanted import Identity, VmSpec
@@ -37,7 +37,7 @@ class Settings(Model):
     target_password: SecretStr
     host_password: SecretStr
     fabric: Fabric = Fabric()
-    old_datastores: Annotated[tuple[StoreName, ...], Field(min_length=1)]
+    old_datastores: Annotated[tuple[Annotated[OldDatastore, BeforeValidator(as_named)], ...], Field(min_length=1)]
     network_map: dict[Existing, Name] = Field(default_factory=dict)
     policy: Policy = Policy()
     waves: tuple[Wave, ...] = ()
@@ -81,13 +81,24 @@ class Settings(Model):
         """Return the configuration keys, without the project's prefix."""
         return tuple(field.alias or name for name, field in cls.model_fields.items())
 
+    @property
+    def old_names(self) -> tuple[str, ...]:
+        """The names of the old datastores, those that are retired too."""
+        return tuple(old.name for old in self.old_datastores)
+
+    @property
+    def retiring(self) -> tuple[str, ...]:
+        """The names of the old datastores that are to be retired."""
+        return tuple(old.name for old in self.old_datastores if old.retire)
+
     def specs(self) -> list[tuple[Wave, VmSpec]]:
         """Return what each VM should become, wave by wave."""
         return [(wave, self._spec(wave, vm)) for wave in self.waves for vm in wave.vms]
 
     def checked(self) -> int:
-        """Return how many resources a preview checks: each VM, the old datastores, and EVC where it is set."""
-        return sum(len(wave.vms) for wave in self.waves) + 1 + (self.target.cluster.evc is not None)
+        """Return how many resources a preview checks: each VM, the old datastores, those to retire, and EVC where it is set."""
+        vms = sum(len(wave.vms) for wave in self.waves)
+        return vms + 1 + bool(self.retiring) + (self.target.cluster.evc is not None)
 
     def _spec(self, wave: Wave, vm: WantedVm) -> VmSpec:
         fields = {
@@ -99,7 +110,7 @@ class Settings(Model):
             stage=vm.stage or wave.stage,
             datacenter=self.target.datacenter,
             cluster=self.target.cluster.name,
-            old_volumes=self.old_datastores,
+            old_volumes=self.old_names,
             networks=self.network_map,
             declared_networks=tuple(network.name for network in self.target.networks),
             declared_switch=(self.target.switch and self.target.switch.version) or "",

@@ -22,7 +22,7 @@ _SHOWN: Final = 12
 
 def cross_checked(data: Mapping[str, Any]) -> list[str]:
     """Return the problems; what does not have the form that it should have is passed over here."""
-    old = _texts(data.get("oldDatastores"))
+    old = _names(data.get("oldDatastores"))
     target = _keys(data.get("target"))
     hosts, networks, new = (_entries(target.get(key)) for key in ("hosts", "networks", "datastores"))
     waves = _entries(data.get("waves"))
@@ -68,6 +68,12 @@ def _keys(value: object) -> Mapping[str, Any]:
 
 def _texts(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _names(value: object) -> list[str]:
+    """Return the names in a list whose entries are names, or have one."""
+    listed = value if isinstance(value, list) else []
+    return _texts([item.get("name") if isinstance(item, dict) else item for item in listed])
 
 
 def _entries(value: object) -> list[tuple[int, Mapping[str, Any]]]:

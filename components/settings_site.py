@@ -61,6 +61,13 @@ class Datastore(Model):
     disk: Annotated[str, Field(pattern=r"^(naa|eui|t10)\.\S+$")]
 
 
+class OldDatastore(Model):
+    """A datastore of the old array. `retire`: unmounted and detached on every host of both sites, once nothing uses it."""
+
+    name: StoreName
+    retire: bool = False
+
+
 class Target(Vcenter):
     """The site that is built: its vCenter exists, everything else is declared here."""
 

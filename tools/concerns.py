@@ -24,6 +24,7 @@ AREAS: Final = {
     "network": "Networks",
     "datastore": "Datastores",
     "volume": "Old datastores on the new hosts",
+    "retire": "Retiring old datastores",
     "host": "Hosts",
     "evc": "EVC",
     "live": "Moves from vCenter to vCenter in one step",

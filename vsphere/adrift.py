@@ -179,10 +179,9 @@ def _volumes(inventories: Inventories) -> Callable[[str], str | None]:
     """Return what turns the UUID or name in an ESXi path into a volume's id."""
 
     def volume(name: str) -> str | None:
-        views = [inventory.view for inventory in inventories.values()]
-        if any(one.id == f"vmfs:{name}" for view in views for one in view.volumes):
-            return f"vmfs:{name}"
-        return next((found for view in views if (found := view.volume_id(name))), None)
+        mounted = (inventory.mounted_names.get(name) for inventory in inventories.values())
+        named = (inventory.view.volume_id(name) for inventory in inventories.values())
+        return next((found for found in (*mounted, *named) if found), None)
 
     return volume
 

@@ -25,7 +25,7 @@ from vsphere.session import moref
 from vsphere.snapshot import Record, Snapshot
 from vsphere.standing import Standing
 from vsphere.surroundings import NOWHERE, Place, Surroundings
-from vsphere.volumes import volume_id, volumes
+from vsphere.volumes import mounted_names, volume_id, volumes
 
 _UNASKED: Final = Standing()
 _UPLINKS: Final = "SYSTEM/DVS.UPLINKPG"
@@ -88,6 +88,7 @@ class Inventory:
             site=self.site,
             place=NOWHERE,
             volume=lambda ref, name: self._volume_of(ref, name, datastores),
+            mounted=self.mounted_volume,
             network=lambda ref: self.network_names.get(ref, ""),
             fields=self.snapshot.fields,
             in_flight=None,
@@ -123,7 +124,7 @@ class Inventory:
     def _vmx(self, record: Record) -> File:
         text = vmx_path(record)
         if mounted := mounted_path(text):
-            return File(f"vmfs:{mounted[0]}", mounted[1])
+            return File(self.mounted_volume(mounted[0]), mounted[1])
         try:
             name, path = split_path(text)
         except ValueError:
@@ -195,6 +196,15 @@ class Inventory:
     def volume_ids(self) -> dict[str, str]:
         """The volume that each datastore shows, by the datastore's id."""
         return {record.moref: volume_id(self.site, record) for record in self.snapshot.of(vim.Datastore)}
+
+    @cached_property
+    def mounted_names(self) -> dict[str, str]:
+        """The volumes by the name that ESXi mounts them by."""
+        return mounted_names(self)
+
+    def mounted_volume(self, name: str) -> str:
+        """Return the volume that ESXi mounts at /vmfs/volumes/name; one that no datastore shows is taken for VMFS."""
+        return self.mounted_names.get(name, f"vmfs:{name}")
 
     @cached_property
     def network_names(self) -> dict[str, str]:

@@ -57,7 +57,9 @@ NEEDED: Final = (
     Privilege("Datastore.AllocateSpace", "move files to a datastore"),
     Privilege("Folder.Create", "create a folder that is missing"),
     Privilege("Host.Inventory.EditCluster", "restore DRS rules and overrides"),
-    Privilege("Host.Config.Storage", "mount the old datastores on the new hosts", sites=frozenset({TARGET})),
+    Privilege(
+        "Host.Config.Storage", "mount the old datastores on the new hosts; unmount and detach those that are retired"
+    ),
     Privilege("Authorization.ModifyPermissions", "restore permissions"),
     Privilege("Global.SetCustomField", "restore custom attributes"),
     Privilege("Global.ManageCustomFields", "define custom attributes", on=_ROOT),

@@ -30,17 +30,36 @@ def collect(session: Session, doing: str, kind: type[ManagedObject], paths: Sequ
                 objectSet=[_PC.ObjectSpec(obj=view, skip=True, selectSet=[walk])],
                 propSet=[_PC.PropertySpec(type=kind, pathSet=list(paths))],
             )
-            collector = content.propertyCollector
-            answer = collector.RetrievePropertiesEx([spec], _PC.RetrieveOptions())
-            found = list(answer.objects) if answer else []
-            while answer and answer.token:
-                answer = collector.ContinueRetrievePropertiesEx(answer.token)
-                found += answer.objects
+            return _retrieved(content.propertyCollector, spec)
         finally:
             view.DestroyView()
-        return [Record(one.obj, {prop.name: prop.val for prop in one.propSet or ()}) for one in found]
 
     return session.read(doing, read)
+
+
+def several(
+    session: Session, doing: str, kind: type[ManagedObject], refs: Sequence[ManagedObject], paths: Sequence[str]
+) -> list[Record]:
+    """Return these objects with these properties, by one call: for parts of hosts, which no view lists. Changes nothing.
+
+    Raises: MigrationError; Stale where one is gone.
+    """
+    if not refs:
+        return []
+    spec = _PC.FilterSpec(
+        objectSet=[_PC.ObjectSpec(obj=ref) for ref in refs],
+        propSet=[_PC.PropertySpec(type=kind, pathSet=list(paths))],
+    )
+    return session.read(doing, lambda: _retrieved(session.content.propertyCollector, spec))
+
+
+def _retrieved(collector: Any, spec: vmodl.query.PropertyCollector.FilterSpec) -> list[Record]:
+    answer = collector.RetrievePropertiesEx([spec], _PC.RetrieveOptions())
+    found = list(answer.objects) if answer else []
+    while answer and answer.token:
+        answer = collector.ContinueRetrievePropertiesEx(answer.token)
+        found += answer.objects
+    return [Record(one.obj, {prop.name: prop.val for prop in one.propSet or ()}) for one in found]
 
 
 def read_one(session: Session, ref: Any, kind: type, paths: Sequence[str]) -> dict[str, Any] | None:

@@ -8,30 +8,59 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pyVmomi import vim
 
 from migration.errors import Stale
 from migration.model import Concern, Severity
+from vsphere import host_storage
+from vsphere.host_storage import HostStorage, Mounted, Nas
 from vsphere.names import decoded
 from vsphere.properties import PLACES
 from vsphere.reading import collect
-from vsphere.session import moref
 from vsphere.site import Site
 from vsphere.snapshot import Record
-from vsphere.volumes import volume_id
+from vsphere.volumes import nas_servers, volume_id
 
 
 @dataclass(frozen=True, slots=True)
 class OldVolume:
-    """A datastore as the source shows it. `devices` are the NAA names of its disks; `version` is VMFS's, such as "5.61"."""
+    """A datastore as the source shows it. `devices` are the NAA names of its disks; `version` is VMFS's, such as "5.61".
+
+    `nas` is what an NFS datastore is mounted from; None for another kind.
+    """
 
     name: str
     id: str
     devices: tuple[str, ...]
     version: str
+    nas: Nas | None = None
+
+    @property
+    def kind(self) -> str:
+        """What kind of volume it is, in vSphere's words: VMFS or NFS; "" for another one."""
+        return {"vmfs": "VMFS", "nfs": "NFS"}.get(self.id.partition(":")[0], "")
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        plain = asdict(self)
+        if self.nas:
+            plain["nas"]["servers"] = list(self.nas.servers)
+        return {**plain, "devices": list(self.devices)}
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> OldVolume:
+        """Return what `plain` has given."""
+        nas = plain.get("nas")
+        return cls(
+            str(plain["name"]),
+            str(plain["id"]),
+            tuple(plain["devices"]),
+            str(plain["version"]),
+            Nas(tuple(nas["servers"]), nas["path"], nas["type"], nas["mode"], nas["security"]) if nas else None,
+        )
 
     @property
     def uuid(self) -> str:
@@ -44,6 +73,7 @@ class State(enum.StrEnum):
 
     MOUNTED = "mounted"
     UNMOUNTED = "unmounted"  # known and unmounted: may be mounted
+    DETACHED = "detached"  # its disk was switched off on the host: it may be attached again
     INACCESSIBLE = "inaccessible"
     UNRESOLVED = "unresolved"  # held back: its recorded disk id is not the device's, or there is a copy
     NOT_SCANNED = "device seen, volume not"  # a VMFS rescan may help
@@ -64,12 +94,14 @@ class Mount:
         remedy = {
             State.MOUNTED: "nothing",
             State.UNMOUNTED: "mount it on the host",
+            State.DETACHED: "attach its disk on the host, and mount it",
             State.INACCESSIBLE: "see the paths to the device on the host",
             State.UNRESOLVED: "present the original LUN with the same LUN id and NAA; do not resignature it: VMs run from it",
             State.NOT_SCANNED: "see the host's log for why it does not open the volume",
             State.NOT_PRESENTED: "present the LUN to the host and zone it, then run again",
         }
-        sentence = f"datastore {self.volume.name!r} ({', '.join(self.volume.devices)}) is {self.state} on {self.host}"
+        what = str(self.volume.nas) if self.volume.nas else ", ".join(self.volume.devices)
+        sentence = f"datastore {self.volume.name!r} ({what}) is {self.state} on {self.host}"
         return Concern(
             f"volume.{self.state.name.lower().replace('_', '-')}",
             Severity.BLOCKS,
@@ -89,14 +121,41 @@ def old_volumes(site: Site, names: Sequence[str]) -> dict[str, OldVolume | None]
 
 
 def _volumes(site: Site) -> Iterator[OldVolume]:
-    for record in collect(site.session, "reading the datastores", vim.Datastore, ("name", "info")):
+    for record in collect(site.session, "reading the datastores", vim.Datastore, ("name", "info", "host")):
         vmfs = getattr(record.get("info"), "vmfs", None)
         yield OldVolume(
             name=decoded(str(record.get("name"))),
             id=volume_id(site.name, record),
             devices=tuple(str(extent.diskName) for extent in vmfs.extent or ()) if vmfs else (),
             version=str(vmfs.version or "") if vmfs else "",
+            nas=_nas(record),
         )
+
+
+def _nas(record: Record) -> Nas | None:
+    """Return how it is mounted. Read-only is what every host says: VMs write where any of them may."""
+    nas = getattr(record.get("info"), "nas", None)
+    if nas is None:
+        return None
+    modes = {str(one.mountInfo.accessMode) for one in record.get("host", ())}
+    return Nas(
+        nas_servers(nas),
+        str(nas.remotePath),
+        str(nas.type or "NFS"),
+        "readOnly" if modes == {"readOnly"} else "readWrite",
+        str(nas.securityType or ""),
+    )
+
+
+def names_taken(site: Site, volumes: Sequence[OldVolume]) -> dict[str, str]:
+    """Return which of these names the site has for another volume, with that volume's id. Changes nothing.
+
+    VMFS brings its own label, and where that is taken vCenter shows it as "name (1)"; an NFS mount is refused instead.
+
+    Raises: MigrationError.
+    """
+    wanted = {volume.name: volume.id for volume in volumes if volume.nas}
+    return {one.name: one.id for one in _volumes(site) if one.name in wanted and one.id != wanted[one.name]}
 
 
 def mounts(site: Site, hosts: Sequence[str], volumes: Collection[OldVolume]) -> tuple[Mount, ...]:
@@ -106,16 +165,14 @@ def mounts(site: Site, hosts: Sequence[str], volumes: Collection[OldVolume]) -> 
 
     Raises: Stale where a host is not at the site; MigrationError.
     """
-    found = _hosts(site, hosts)
-    mounted = _mount_infos(site)
+    found = _known(site, hosts)
     result = []
     for host in hosts:
-        record = found[host]
-        missing = [volume for volume in volumes if (record.moref, volume.id) not in mounted]
-        explained = _missing(site, host, record, missing) if missing else {}
+        missing = [volume for volume in volumes if volume.id not in found[host].volumes]
+        explained = _missing(site, found[host], missing) if missing else {}
         for volume in volumes:
-            info = mounted.get((record.moref, volume.id))
-            result.append(_mount(host, volume, info) if info else explained[volume.id])
+            known = found[host].volumes.get(volume.id)
+            result.append(_mount(found[host], volume, known) if known else explained[volume.id])
     site.watch.refresh(PLACES)  # who observes a VM next shall see these datastores too
     return tuple(result)
 
@@ -161,76 +218,74 @@ def rescan(site: Site, host: str) -> None:
 
     Raises: Stale, MigrationError.
     """
-    storage = site.session.patient(_storage(site, host))
-    doing = f"{host}: rescan"
-    site.session.send(f"{doing} its host bus adapters", storage.RescanAllHba, host)
-    site.session.send(f"{doing} for VMFS volumes", storage.RescanVmfs, host)
-    site.session.send(f"{host}: refresh its storage", storage.RefreshStorageSystem, host)
+    host_storage.rescan(site, _known(site, [host])[host])
 
 
 def mount(site: Site, host: str, volume: OldVolume) -> None:
-    """Mount a volume that the host knows and has unmounted. Its contents and its signature are not touched.
+    """Mount a volume that the host has unmounted, after attaching those of its disks that are detached there; or an NFS export.
+
+    Its contents and its signature are not touched. A host that has just got its disk back may have to look for the volume.
 
     Raises: Stale, MigrationError.
     """
-    storage = site.session.patient(_storage(site, host))
-    site.session.send(f"{host}: mount {volume.name}", lambda: storage.MountVmfsVolume(volume.uuid), host)
+    one = _known(site, [host])[host]
+    if volume.nas:
+        host_storage.mount_nas(site, one, volume.nas, volume.name)
+        return
+    detached = [disk for disk in volume.devices if disk in one.disks and not one.disks[disk].attached]
+    for disk in detached:
+        host_storage.attach(site, one, disk)
+    if detached:
+        host_storage.rescan(site, one)
+        one = _known(site, [host])[host]
+    known = one.volumes.get(volume.id)
+    if known is None or not known.mounted:
+        host_storage.mount(site, one, volume.uuid, volume.name)
 
 
-def _hosts(site: Site, names: Sequence[str]) -> dict[str, Record]:
-    paths = ("name", "configManager.storageSystem")
-    records = collect(site.session, "reading hosts", vim.HostSystem, paths)
-    found = {decoded(str(record.get("name"))): record for record in records}
+def _known(site: Site, names: Sequence[str]) -> dict[str, HostStorage]:
+    found = host_storage.host_storage(site)
     if absent := [name for name in names if name not in found]:
         raise Stale(f"{site.endpoint} has no host {', '.join(absent)}")
     return found
 
 
-def _storage(site: Site, host: str) -> vim.host.StorageSystem:
-    found: Any = _hosts(site, [host])[host].get("configManager.storageSystem")
-    if not isinstance(found, vim.host.StorageSystem):
-        raise Stale(f"{host}: vCenter does not show its storage; is it connected?")
-    site.session.parts[moref(found)] = host
-    return found
+def _mount(host: HostStorage, volume: OldVolume, known: Mounted) -> Mount:
+    if any(disk in host.disks and not host.disks[disk].attached for disk in volume.devices):
+        return Mount(host.host, volume, State.DETACHED)
+    if not known.mounted:
+        return Mount(host.host, volume, State.UNMOUNTED)
+    if not known.accessible:
+        return Mount(host.host, volume, State.INACCESSIBLE, known.reason)
+    return Mount(host.host, volume, State.MOUNTED)
 
 
-def _mount_infos(site: Site) -> dict[tuple[str, str], Any]:
-    """Return vCenter's mount information by (host id, volume id)."""
-    infos = {}
-    for record in collect(site.session, "reading datastores", vim.Datastore, ("name", "info", "host")):
-        for one in record.get("host", ()):
-            infos[moref(one.key), volume_id(site.name, record)] = one.mountInfo
-    return infos
+def _missing(site: Site, host: HostStorage, volumes: Sequence[OldVolume]) -> Mapping[str, Mount]:
+    """Say for volumes that the host does not know of why that is.
 
-
-def _mount(host: str, volume: OldVolume, info: Any) -> Mount:
-    if info.mounted is False:
-        return Mount(host, volume, State.UNMOUNTED)
-    if info.accessible is False:
-        return Mount(host, volume, State.INACCESSIBLE, str(info.inaccessibleReason or ""))
-    return Mount(host, volume, State.MOUNTED)
-
-
-def _missing(site: Site, host: str, record: Record, volumes: Sequence[OldVolume]) -> Mapping[str, Mount]:
-    """Say for volumes that the host has no datastore of why that is."""
-    storage = _storage(site, host)
-    doing = f"{host}: reading its devices"
-    seen = site.watch.read_one(storage, vim.host.StorageSystem, ("storageDeviceInfo.scsiLun",)) or {}
-    devices = {str(lun.canonicalName) for lun in seen.get("storageDeviceInfo.scsiLun", ())}
-    slow = site.session.patient(storage)
-    unresolved = {
-        str(one.vmfsUuid): one for one in site.session.read(doing, slow.QueryUnresolvedVmfsVolume, record.moref) or ()
-    }
-    explained = {}
+    Raises: Stale where the host is not connected; MigrationError.
+    """
+    if host.system is None:
+        raise Stale(f"{host.host}: vCenter does not show its storage; is it connected?")
+    explained = {volume.id: Mount(host.host, volume, State.UNMOUNTED) for volume in volumes if volume.nas}
+    if len(explained) == len(volumes):
+        return explained
+    query = site.session.patient(host.system).QueryUnresolvedVmfsVolume
+    held_by = site.session.read(f"{host.host}: reading the volumes that it holds back", query, host.host)
+    unresolved = {str(one.vmfsUuid): one for one in held_by or ()}
     for volume in volumes:
+        if volume.nas:
+            continue
         held = unresolved.get(volume.uuid)
-        absent = [device for device in volume.devices if device not in devices]
+        absent = [device for device in volume.devices if device not in host.disks]
         if held is not None:
-            explained[volume.id] = Mount(host, volume, State.UNRESOLVED, _why(held))
+            explained[volume.id] = Mount(host.host, volume, State.UNRESOLVED, _why(held))
         elif absent:
-            explained[volume.id] = Mount(host, volume, State.NOT_PRESENTED, f"{', '.join(absent)} is not there")
+            explained[volume.id] = Mount(host.host, volume, State.NOT_PRESENTED, f"{', '.join(absent)} is not there")
+        elif any(not host.disks[device].attached for device in volume.devices):
+            explained[volume.id] = Mount(host.host, volume, State.DETACHED)
         else:
-            explained[volume.id] = Mount(host, volume, State.NOT_SCANNED)
+            explained[volume.id] = Mount(host.host, volume, State.NOT_SCANNED)
     return explained
 
 

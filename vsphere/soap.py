@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pyVmomi import SoapAdapter, VmomiSupport, vim
 
 from migration.errors import Unexpected, Unreachable
-from vsphere import audit, tls
+from vsphere import audit, guard, tls
 from vsphere.names import decoded
 from vsphere.tls import Endpoint
 
@@ -39,6 +39,7 @@ def client(endpoint: Endpoint, version: str, patience: float, name: Callable[[st
 
     def recorded(thing: ManagedObject, info: Any, arguments: Any, *more: Any) -> Any:
         method = str(info.wsdlName)
+        guard.refuse(thing, method, arguments)
         if method in audit.READS:
             return invoke(thing, info, arguments, *more)
         subject = _subject(thing, method, arguments)

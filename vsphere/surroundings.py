@@ -44,11 +44,13 @@ class Surroundings:
     linked: Callable[[Sequence[File]], Literal["", "clone", "base"]] = lambda _: ""
     """Whether another VM, at whatever site, has the file among its disks' layers, or is at home in its directory."""
     metadata: Metadata = NO_METADATA
+    mounted: Callable[[str], str] = "vmfs:{}".format
+    """From the name of a volume under /vmfs/volumes to its id."""
 
     def file(self, path: str, datastore: Any = None) -> File:
         """Return the file at "[datastore] path", by the datastore itself where that is known, or at a path as ESXi has it."""
         if mounted := mounted_path(path):
-            return File(f"vmfs:{mounted[0]}", mounted[1])
+            return File(self.mounted(mounted[0]), mounted[1])
         try:
             name, inside = split_path(path)
         except ValueError:

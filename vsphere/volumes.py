@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pyVmomi import vim
 
@@ -14,6 +14,9 @@ from vsphere.snapshot import Record
 
 if TYPE_CHECKING:
     from vsphere.inventory import Inventory
+
+NFS41: Final = "NFS41"
+"""How the API calls NFS 4.1; NFS 3 is "NFS"."""
 
 
 def volumes(inventory: Inventory) -> Iterator[Volume]:
@@ -40,12 +43,45 @@ def volume_id(site: str, datastore: Record) -> str:
     """Return what identifies the volume behind a datastore at every site; a datastore's name does not."""
     info = datastore.get("info")
     match info:
-        case vim.host.VmfsDatastoreInfo() if info.vmfs and info.vmfs.uuid:
-            return f"vmfs:{info.vmfs.uuid}"
-        case vim.host.NasDatastoreInfo() if info.nas:
-            return f"nfs:{info.nas.remoteHost}:{info.nas.remotePath}"
+        case vim.host.VmfsDatastoreInfo():
+            known = file_system_id(info.vmfs)
+        case vim.host.NasDatastoreInfo():
+            known = file_system_id(info.nas)
         case _:
-            return f"{site}:{datastore.moref}"
+            known = ""
+    return known or f"{site}:{datastore.moref}"
+
+
+def file_system_id(volume: Any) -> str:
+    """Return what identifies a file system at every site and host: VMFS by its UUID, NFS by its address; "" for others.
+
+    To ESXi another spelling of a server's address is another file system, hence to us; but for case, and for the order of the
+    addresses of an NFS 4.1 server.
+    """
+    match volume:
+        case vim.host.VmfsVolume() if volume.uuid:
+            return f"vmfs:{volume.uuid}"
+        case vim.host.NasVolume():
+            path = str(volume.remotePath)
+            return f"nfs:{','.join(sorted(one.lower() for one in nas_servers(volume)))}:{path.rstrip('/') or '/'}"
+        case _:
+            return ""
+
+
+def nas_servers(volume: vim.host.NasVolume) -> tuple[str, ...]:
+    """Return the addresses of the server: NFS 4.1 may have several, and a list of its own for them."""
+    several = tuple(str(one) for one in volume.remoteHostNames or ())
+    return several if several and str(volume.type) == NFS41 else (str(volume.remoteHost),)
+
+
+def mounted_names(inventory: Inventory) -> dict[str, str]:
+    """Return the volumes by the name under /vmfs/volumes that ESXi mounts them by: VMFS its UUID, NFS a hash of its address."""
+    names = {}
+    for record in inventory.snapshot.of(vim.Datastore):
+        url = str(getattr(record.get("info"), "url", None) or "")
+        if name := url.rstrip("/").rpartition("/")[2]:
+            names[name] = inventory.volume_ids[record.moref]
+    return names
 
 
 def _vmfs(datastore: Record) -> Any:

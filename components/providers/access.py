@@ -54,7 +54,7 @@ def sites() -> VSphereSites:
     with _lock:
         if not _opened:
             stack = read()
-            old, new = stack.old_datastores, [datastore.name for datastore in stack.target.datastores]
+            old, new = stack.old_names, [datastore.name for datastore in stack.target.datastores]
             _opened.append(VSphereSites(endpoints(stack), (*old, *new), runtime.stop))
         return _opened[0]
 

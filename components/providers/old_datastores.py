@@ -18,13 +18,14 @@ from pulumi.dynamic import (
 
 from components.providers import access, runtime, verdict
 from components.providers.accounted import accounted
-from migration.errors import Blocked, Paused, Stale
+from migration.errors import Blocked, MigrationError, Paused, Stale
 from migration.model import Concern, Severity
-from vsphere import site_storage
+from vsphere import host_storage, site_storage
+from vsphere.host_storage import HostStorage
 from vsphere.site_storage import Mount, OldVolume, State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pulumi
     from pulumi.dynamic import ConfigureRequest
@@ -44,22 +45,31 @@ class OldDatastoresProvider(ResourceProvider):
         """Remember the stack's configuration; no site is contacted yet."""
         access.configure(req)
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """In a preview, look whether the source has these datastores and the new hosts can use them."""
         expected = int(news.pop("preview", 0))
+        news["kept"] = _kept(news, olds, strict=bool(expected))
         if expected:
-            _, concerns = _found(news["datastores"])
-            verdict.show(runtime.current_call(), "the old datastores", concerns, expected)
+            call = runtime.current_call()
+            volumes, concerns = _found(news)
+            if back := _coming_back(olds, volumes):
+                call.say(f"{', '.join(sorted(back))}: attached and mounted again, on the hosts of both sites")
+            verdict.show(call, "the old datastores", concerns, expected)
         return CheckResult(news, [])
 
-    def diff(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare with what the hosts have mounted, so that a drift heals without a refresh."""
         try:
             site = access.site("target")
-            found = site_storage.mounts(site, _usable(site, news["hosts"]), _volumes(news["datastores"]))
+            volumes = _volumes(news)
+            found = site_storage.mounts(site, _usable(site, news["hosts"]), volumes)
         except (Blocked, Stale):  # a datastore or a host is not there: the update says so
             return DiffResult(changes=True)
-        return DiffResult(changes=any(mount.state is not State.MOUNTED for mount in found))
+        unknown = set(news["kept"]) - set(olds.get("volumes") or ())
+        elsewhere = set(olds.get("retired") or ()) != set(news["retired"]) or bool(olds.get("comingBack"))
+        return DiffResult(
+            changes=bool(unknown) or elsewhere or any(mount.state is not State.MOUNTED for mount in found)
+        )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Mount the datastores where they are not."""
@@ -90,11 +100,18 @@ class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
         datastores: Sequence[str],
         hosts: Sequence[str],
         preview: int,
+        retired: Sequence[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare that each host mounts each datastore. `preview`: as for a VM."""
-        inputs = {"datastores": list(datastores), "hosts": list(hosts), "preview": preview}
-        super().__init__(OldDatastoresProvider(), name, {"volumes": None, "audit": None, **inputs}, opts)
+        """Declare that each host mounts each datastore. `preview`: as for a VM.
+
+        `retired` are those that are out of service, or about to be: nothing is done with them here, but what they are is kept
+        in `volumes`. One that is among `datastores` again is attached and mounted at both sites, as it was.
+        """
+        inputs = {"datastores": list(datastores), "retired": list(retired), "hosts": list(hosts), "preview": preview}
+        super().__init__(
+            OldDatastoresProvider(), name, {"volumes": None, "comingBack": None, "audit": None, **inputs}, opts
+        )
 
 
 def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
@@ -103,18 +120,75 @@ def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str
     Raises: MigrationError.
     """
     with accounted(id_, inputs, olds) as outputs:
-        outputs["volumes"] = _mounted(inputs)
+        volumes = _volumes(inputs)
+        back = _coming_back(olds, volumes)
+        outputs["comingBack"] = sorted(back)
+        for volume in volumes:
+            if volume.name in back:
+                _bring_back(volume, inputs["kept"].get(volume.name, {}).get("source"))
+        _mount(inputs, volumes)
+        outputs["volumes"] = {name: one["volume"] for name, one in inputs["kept"].items()}
+        outputs["comingBack"] = []
     return outputs
 
 
-def _mounted(inputs: dict[str, Any]) -> dict[str, Any]:
-    """See to it that every host has every datastore mounted, and return these. Nothing is written where it has.
+def _coming_back(olds: Mapping[str, Any], volumes: Sequence[OldVolume]) -> set[str]:
+    """Return the names of those that were retired: as our record has it, or because none of the old hosts has one mounted."""
+    hosts = [one for one in host_storage.host_storage(access.site("source")).values() if one.connected]
+    recorded = {*(olds.get("retired") or ()), *(olds.get("comingBack") or ())}
+    gone = {volume.name for volume in volumes if hosts and not any(_mounted(one, volume) for one in hosts)}
+    return {volume.name for volume in volumes if volume.name in recorded | gone}
+
+
+def _mounted(host: HostStorage, volume: OldVolume) -> bool:
+    return volume.id in host.volumes and host.volumes[volume.id].mounted
+
+
+def _bring_back(volume: OldVolume, hosts: Collection[str] | None) -> None:
+    """Attach and mount it on the old hosts that had it; on all that see its disk, where that is not known.
+
+    Raises: MigrationError.
+    """
+    site = access.site("source")
+    for one in host_storage.host_storage(site).values():
+        sees = all(disk in one.disks for disk in volume.devices)
+        if one.connected and sees and not _mounted(one, volume) and (hosts is None or one.host in hosts):
+            runtime.current_call().progress(f"mounting {volume.name} on {one.host}", None)
+            site_storage.mount(site, one.host, volume)
+
+
+def _kept(news: Mapping[str, Any], olds: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
+    """Return what each datastore is, and which old hosts have had it: once it is retired no vCenter can tell any more.
+
+    It is kept among the inputs, because only those are at hand in a preview.
+    """
+    names = [*news["datastores"], *news["retired"]]
+    kept = {name: one for name, one in (olds.get("kept") or {}).items() if name in names}
+    try:
+        site = access.site("source")
+        shown = [volume for volume in site_storage.old_volumes(site, names).values() if volume]
+        hosts = host_storage.host_storage(site).values()
+    except MigrationError:
+        if strict:
+            raise
+        return kept  # whoever needs the source next will say what is wrong with it
+    for volume in shown:
+        before = kept.get(volume.name, {})
+        had = before["source"] if before and before["volume"]["id"] == volume.id else ()
+        kept[volume.name] = {
+            "volume": volume.plain(),
+            "source": sorted({*had, *(one.host for one in hosts if _mounted(one, volume))}),
+        }
+    return kept
+
+
+def _mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> None:
+    """See to it that every host has every datastore mounted. Nothing is written where it has.
 
     Raises: Blocked with each volume that cannot be used, its device and the reason; Paused; MigrationError.
     """
     call = runtime.current_call()
     site = access.site("target")
-    volumes = _volumes(inputs["datastores"])
     hosts = _usable(site, inputs["hosts"])
     if out := sorted(set(inputs["hosts"]) - set(hosts)):
         call.say(f"not looked at, because it is disconnected or in maintenance: {', '.join(out)}", severity="warning")
@@ -123,15 +197,15 @@ def _mounted(inputs: dict[str, Any]) -> dict[str, Any]:
         call.progress(f"rescanning {', '.join(unseen)}", None)
         _rescan(site, unseen)
         found = site_storage.mounts(site, hosts, volumes)
+    mendable = (State.UNMOUNTED, State.DETACHED)
     for mount in found:
-        if mount.state is State.UNMOUNTED:
+        if mount.state in mendable:
             call.progress(f"mounting {mount.volume.name} on {mount.host}", None)
             site_storage.mount(site, mount.host, mount.volume)
-    if any(mount.state is State.UNMOUNTED for mount in found):
+    if any(mount.state in mendable for mount in found):
         found = site_storage.mounts(site, hosts, volumes)
     if wrong := [mount.concern() for mount in found if mount.state is not State.MOUNTED]:
         raise Blocked(wrong)
-    return {volume.name: {"id": volume.id, "disks": list(volume.devices)} for volume in volumes}
 
 
 def _usable(site: Site, hosts: Sequence[str]) -> list[str]:
@@ -157,23 +231,41 @@ def _hosts(found: Sequence[Mount], *states: State) -> list[str]:
     return sorted({mount.host for mount in found if mount.state in states})
 
 
-def _volumes(names: Sequence[str]) -> list[OldVolume]:
-    """Return the datastores as the source shows them.
+def _volumes(inputs: Mapping[str, Any]) -> list[OldVolume]:
+    """Return the datastores as the source shows them, or as they were kept where it does not any more.
 
     Raises: Blocked where one is not there, or cannot be mounted by the new hosts.
     """
-    volumes, concerns = _found(names)
+    volumes, concerns = _found(inputs)
     if concerns:
         raise Blocked(concerns)
     return volumes
 
 
-def _found(names: Sequence[str]) -> tuple[list[OldVolume], list[Concern]]:
-    """Return the datastores that the source has, and what is wrong with the others."""
-    site = access.site("source")
-    found = site_storage.old_volumes(site, names)
-    concerns = [concern for name in names if (concern := _wrong(name, found[name], str(site.endpoint)))]
-    return [volume for volume in found.values() if volume is not None], concerns
+def _found(inputs: Mapping[str, Any]) -> tuple[list[OldVolume], list[Concern]]:
+    """Return the datastores that are known, and what is wrong with the others."""
+    source = str(access.site("source").endpoint)
+    found: dict[str, OldVolume | None] = dict.fromkeys(inputs["datastores"])
+    for name, one in inputs["kept"].items():
+        if name in found:
+            found[name] = OldVolume.read(one["volume"])
+    concerns = [concern for name, volume in found.items() if (concern := _wrong(name, volume, source))]
+    volumes = [volume for volume in found.values() if volume is not None]
+    if any(volume.nas for volume in volumes):
+        concerns += [
+            _taken(name, other) for name, other in site_storage.names_taken(access.site("target"), volumes).items()
+        ]
+    return volumes, concerns
+
+
+def _taken(name: str, other: str) -> Concern:
+    return Concern(
+        "datastore.name-taken",
+        Severity.BLOCKS,
+        name,
+        f"the target has a datastore of this name already, which is another one ({other})",
+        "rename that one: the old datastore keeps its name, by which its VMs know it",
+    )
 
 
 def _wrong(name: str, volume: OldVolume | None, source: str) -> Concern | None:
@@ -185,12 +277,12 @@ def _wrong(name: str, volume: OldVolume | None, source: str) -> Concern | None:
             f"{source} has no datastore of this name",
             "correct esxodus:oldDatastores",
         )
-    if not volume.uuid:
+    if not volume.kind:
         return Concern(
-            "datastore.not-vmfs",
+            "datastore.not-mountable",
             Severity.BLOCKS,
             name,
-            f"it is no VMFS datastore of an array ({volume.id}), so it cannot be presented to the new hosts",
+            f"it is neither VMFS nor NFS ({volume.id}), so the new hosts cannot mount it too",
             "move its VMs to one that is, and take it out of esxodus:oldDatastores",
         )
     if volume.version.startswith("3."):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from migration import retire
 from migration.model import Severity
 from migration.rule import Kind
 
@@ -63,11 +64,17 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
         "correct esxodus:oldDatastores",
     ),
     _kind(
-        "datastore.not-vmfs",
-        "An old datastore is no VMFS datastore of an array, so it cannot be presented to the new hosts.",
+        "datastore.name-taken",
+        "The target has another datastore of the name of an old NFS datastore.",
+        "rename that one: the old datastore keeps its name, by which its VMs know it",
+    ),
+    _kind(
+        "datastore.not-mountable",
+        "An old datastore is neither VMFS nor NFS, so the new hosts cannot mount it too.",
         "move its VMs to one that is, and take it out of esxodus:oldDatastores",
     ),
     _volume("unmounted", "is not mounted", "mount it on the host"),
+    _volume("detached", "is on a disk that was detached", "attach its disk on the host, and mount it"),
     _volume("inaccessible", "is mounted, but cannot be reached", "see the paths to the device on the host"),
     _volume(
         "unresolved",
@@ -76,6 +83,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
     ),
     _volume("not-scanned", "has a device, but is not opened", "see the host's log for why it does not open the volume"),
     _volume("not-presented", "has no device", "present the LUN to the host and zone it, then run again"),
+    *retire.KINDS,
     _kind(
         "rollback.volume-not-seen",
         "Its files belong on an old datastore that the target does not show.",

@@ -63,12 +63,16 @@ def test_a_vmfs_5_datastore_may_come_along() -> None:
     assert old_datastores._wrong("dsA", volume(), "vc60") is None
 
 
+def test_so_may_an_nfs_datastore() -> None:
+    assert old_datastores._wrong("dsA", volume(id_="nfs:filer:/vol/a", version=""), "vc60") is None
+
+
 @pytest.mark.parametrize(
     ("found", "concern"),
     [
         (None, "datastore.not-at-source"),
         (volume(version="3.60"), "datastore.vmfs3"),
-        (volume(id_="nfs:filer:/vol/a", version=""), "datastore.not-vmfs"),
+        (volume(id_="source:datastore-9", version=""), "datastore.not-mountable"),
     ],
 )
 def test_what_cannot_be_mounted_by_the_new_hosts_is_named(found: OldVolume | None, concern: str) -> None:

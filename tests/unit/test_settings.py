@@ -80,6 +80,14 @@ def test_the_good_settings_become_specs() -> None:
     assert (first.shutdown_timeout, last.shutdown_timeout) == (300.0, 60.0)
 
 
+def test_an_old_datastore_is_a_name_or_says_more() -> None:
+    stack = Settings.parse(changed("oldDatastores", ["dsA", {"name": "dsB", "retire": True}, {"name": "dsC"}]))
+    assert stack.old_names == ("dsA", "dsB", "dsC")
+    assert stack.retiring == ("dsB",)
+    assert stack.checked() == Settings.parse(GOOD).checked() + 1
+    assert stack.specs()[0][1].old_volumes == stack.old_names
+
+
 def test_structured_values_may_be_json_text() -> None:
     as_pulumi_hands_over = {key: value if isinstance(value, str) else json.dumps(value) for key, value in GOOD.items()}
     assert Settings.parse(as_pulumi_hands_over) == Settings.parse(GOOD)
@@ -195,7 +203,13 @@ def test_no_password_is_ever_shown() -> None:
         ("waves.0.vms.0", " app01", "esxodus:waves[0].vms[0].name: ' app01' is not one line of 1 to 80 characters"),
         ("waves.0.vms.0", "app\n01", "esxodus:waves[0].vms[0].name: 'app\\n01' is not one line of 1 to 80 characters"),
         ("waves.0.vms.0", "x" * 81, "must be at most 80 characters long"),
-        ("oldDatastores.0", "old [1]", "esxodus:oldDatastores[0]: 'old [1]': must have no brackets"),
+        ("oldDatastores.0", "old [1]", "esxodus:oldDatastores[0].name: 'old [1]': must have no brackets"),
+        (
+            "oldDatastores.0",
+            {"name": "dsA", "retire": "x"},
+            "esxodus:oldDatastores[0].retire: 'x': must be true or false",
+        ),
+        ("oldDatastores.0", {"name": "gold7"}, "esxodus:oldDatastores[0]: gold7 is also the name of a new datastore"),
         ("target.datastores.0.name", "[new]", "esxodus:target.datastores[0].name: '[new]': must have no brackets"),
     ],
 )

@@ -22,6 +22,14 @@ FORBIDDEN = {
     "UnmountVmfsVolume", "DetachScsiLun", "ResetVM_Task", "Terminate", "TerminateVM",
 }  # fmt: skip
 
+ONLY_IN = {
+    # reversible, and only for what is retired; of an NFS mount the third, which the guard tells from VMFS
+    "host_storage.py": {"UnmountVmfsVolume", "DetachScsiLun", "RemoveDatastore"},
+    # the guard names what it lets through (tests/unit/test_vsphere_guard.py)
+    "guard.py": {"UnmountVmfsVolume", "DetachScsiLun", "RemoveDatastore"},
+}
+"""Which of them one module may have a word of."""
+
 
 def sources() -> Iterator[Path]:
     for package in ("components", "fabric", "migration", "vsphere", "esxodus"):
@@ -43,7 +51,8 @@ def words(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("source", [path for path in sources() if path.is_file()], ids=lambda path: path.name)
 def test_no_call_that_could_lose_a_vm(source: Path) -> None:
-    assert not FORBIDDEN & set(words(ast.parse(source.read_text(encoding="utf-8"))))
+    allowed = ONLY_IN.get(source.name, set()) if source.parent.name == "vsphere" else set()
+    assert FORBIDDEN & set(words(ast.parse(source.read_text(encoding="utf-8")))) <= allowed
 
 
 def test_only_vsphere_knows_pyvmomi() -> None:

@@ -63,8 +63,8 @@ def test_the_table_says_each_privilege_once_and_why() -> None:
 
 def test_what_is_needed_where() -> None:
     source, target = ({one.id for one in needed(site, (7, 0))} for site in ("source", "target"))
-    assert target - source == {"Host.Config.Storage"}
-    assert source < target
+    assert source <= target
+    assert "Host.Config.Storage" in source, "an old datastore that is retired is unmounted there too"
     assert {one.id for one in needed("relay", (7, 0))} == {one.id for one in NEEDED}
     assert {one.id for one in needed("target", (6, 0))} == target - NEWER
 

@@ -13,7 +13,8 @@ type cluster struct{ shadow }
 
 func installCluster(vc *VC) {
 	o := &cluster{vc.shadow("ClusterComputeResource")}
-	vc.redirect("ClusterComputeResource", o, "AddHost_Task", "EvcManager", "ReconfigureComputeResource_Task", "ReconfigureCluster_Task", "Destroy_Task")
+	vc.redirect("ClusterComputeResource", o, "AddHost_Task", "EvcManager", "ReconfigureComputeResource_Task", "ReconfigureCluster_Task", "Destroy_Task",
+		"RetrieveDasAdvancedRuntimeInfo")
 	vc.redirect("ComputeResource", o, "ReconfigureComputeResource_Task", "Destroy_Task")
 }
 

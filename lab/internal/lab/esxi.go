@@ -119,6 +119,9 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 	if err := l.addLocalDisks(); err != nil {
 		return nil, err
 	}
+	if err := l.addExports(); err != nil {
+		return nil, err
+	}
 	for h := range l.servers {
 		f.Boot(h, func(lun fabric.LUN) bool { return joined[h] || lun.Volume == nil || lun.Array == "" })
 		if joined[h] {

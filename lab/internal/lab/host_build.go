@@ -55,6 +55,11 @@ func (vc *VC) newHost(s *server, parent mo.Entity, connected bool) *simulator.Ho
 	h.Summary.OverallStatus = types.ManagedEntityStatusGreen
 	h.Summary.MaxEVCModeKey = vc.highestEVC(s.spec.CPU)
 	h.Summary.CurrentEVCModeKey = vc.clusterEVC(parent)
+	if options, ok := get[*simulator.OptionManager](vc, *h.ConfigManager.AdvancedOption); ok {
+		options.UpdateOptions(&types.UpdateOptions{ChangedValue: []types.BaseOptionValue{
+			vc.lab.scratch(s.spec), &types.OptionValue{Key: "Syslog.global.logDir", Value: "[] /scratch/log"},
+		}})
+	}
 	vc.hostParts(h)
 	vc.hostNetwork(h, s)
 	vc.Map().Put(h)
@@ -156,6 +161,17 @@ func hostServices() []types.HostService {
 		out = append(out, types.HostService{Key: s.key, Label: s.label, Policy: s.policy, Running: s.running, Required: s.required, Ruleset: []string{}})
 	}
 	return out
+}
+
+// scratch is the advanced setting of where a host keeps its scratch files: on a volume, or else in its memory.
+func (l *Lab) scratch(spec *scenario.Host) *types.OptionValue {
+	o := &types.OptionValue{Key: "ScratchConfig.ConfiguredScratchLocation", Value: "/tmp/scratch"}
+	for _, lun := range l.Fabric.Status() {
+		if lun.Volume != nil && lun.Volume.Label == spec.Scratch {
+			o.Value = "/vmfs/volumes/" + lun.Volume.UUID + "/.locker-" + spec.Name
+		}
+	}
+	return o
 }
 
 // hostParts adds the managed objects of a host that the simulator lacks, and indexes all of them.

@@ -3,6 +3,7 @@ package lab
 import (
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/simulator"
@@ -14,19 +15,68 @@ import (
 // shareCapacity is the size of every NAS volume: the lab has no model of filers.
 const shareCapacity = 2 << 40
 
-// shareUUID names the directory of a NAS volume: the same share is the same directory at every vCenter.
-func shareUUID(host, remotePath string) string {
-	return "nas-" + strings.NewReplacer("/", "_", ":", "_").Replace(host+remotePath)
+// shareUUID names the directory of a NAS volume: the same share is the same directory at every vCenter. To ESXi another spelling
+// of the server's address is another file system; the order in which the addresses of an NFS 4.1 server are given is not.
+func shareUUID(servers []string, remotePath string) string {
+	names := slices.Sorted(slices.Values(servers))
+	return "nas-" + strings.NewReplacer("/", "_", ":", "_", ",", "_").Replace(strings.Join(names, ",")+remotePath)
+}
+
+// servers are the addresses that a mount names: NFS 4.1 has a list of its own.
+func servers(host string, hosts []string) []string {
+	if len(hosts) == 0 {
+		return []string{host}
+	}
+	return hosts
+}
+
+// addExports makes the directories of the scenario's exports, and lets those hosts mount them that have at the start.
+func (l *Lab) addExports() error {
+	for i := range l.Scenario.NFS {
+		e := &l.Scenario.NFS[i]
+		uuid := shareUUID(e.Servers, e.Path)
+		if err := os.MkdirAll(l.volumeDir(uuid), 0o700); err != nil {
+			return err
+		}
+		spec := types.HostNasVolumeSpec{RemoteHost: e.Servers[0], RemotePath: e.Path, AccessMode: string(types.HostMountModeReadWrite), Type: e.Type()}
+		if spec.Type == string(types.HostFileSystemVolumeFileSystemTypeNFS41) {
+			spec.RemoteHostNames, spec.SecurityType = e.Servers, string(types.HostNasVolumeSecurityTypeAUTH_SYS)
+		}
+		for _, h := range e.Mounted {
+			l.servers[h].shares = append(l.servers[h].shares, &share{spec: spec, name: e.Name, uuid: uuid})
+		}
+	}
+	return nil
+}
+
+// denied says why the server does not let a host mount what it asks for.
+func (l *Lab) denied(host string, spec *types.HostNasVolumeSpec) types.BaseMethodFault {
+	no := func(why string) types.BaseMethodFault {
+		return because(new(types.HostConfigFault), "Mount of %s:%s failed: %s.", spec.RemoteHost, spec.RemotePath, why)
+	}
+	wanted := servers(spec.RemoteHost, spec.RemoteHostNames)
+	for i := range l.Scenario.NFS {
+		e := &l.Scenario.NFS[i]
+		if e.Path != spec.RemotePath || slices.ContainsFunc(wanted, func(s string) bool { return !slices.Contains(e.Servers, s) }) {
+			continue
+		}
+		switch {
+		case e.Type() != spec.Type:
+			return no("the server does not offer this version of NFS")
+		case strings.HasPrefix(spec.SecurityType, "SEC_KRB5"):
+			return no("the host has no Kerberos credentials")
+		case !slices.Contains(e.Hosts, host):
+			return no("the mount request was denied by the NFS server; see its exports")
+		}
+		return nil
+	}
+	return no("unable to complete the operation; the server has no such export, or does not answer")
 }
 
 func (s *share) volume() *types.HostNasVolume {
-	hosts := s.spec.RemoteHostNames
-	if len(hosts) == 0 {
-		hosts = []string{s.spec.RemoteHost}
-	}
 	return &types.HostNasVolume{
 		HostFileSystemVolume: types.HostFileSystemVolume{Type: s.spec.Type, Name: s.name, Capacity: shareCapacity},
-		RemoteHost:           s.spec.RemoteHost, RemotePath: s.spec.RemotePath, UserName: s.spec.UserName, RemoteHostNames: hosts,
+		RemoteHost:           s.spec.RemoteHost, RemotePath: s.spec.RemotePath, UserName: s.spec.UserName, RemoteHostNames: servers(s.spec.RemoteHost, s.spec.RemoteHostNames),
 		SecurityType: s.spec.SecurityType, ProtocolEndpoint: types.NewBool(false),
 	}
 }
@@ -65,7 +115,13 @@ func (o *hostDatastore) mountShare(h *simulator.HostSystem, spec types.HostNasVo
 	if spec.AccessMode == "" {
 		spec.AccessMode = string(types.HostMountModeReadWrite)
 	}
-	n := &share{spec: spec, name: path.Base(spec.LocalPath), uuid: shareUUID(spec.RemoteHost, spec.RemotePath)}
+	if (spec.Type == string(types.HostFileSystemVolumeFileSystemTypeNFS41)) != (len(spec.RemoteHostNames) > 0) {
+		return none, &types.InvalidArgument{InvalidProperty: "spec.remoteHostNames"}
+	}
+	if refused := vc.lab.denied(h.Name, &spec); refused != nil {
+		return none, refused
+	}
+	n := &share{spec: spec, name: path.Base(spec.LocalPath), uuid: shareUUID(servers(spec.RemoteHost, spec.RemoteHostNames), spec.RemotePath)}
 	dc := vc.datacenterOf(h.Self)
 	if v := vc.volumeNamed(dc, n.name); v != nil && v.uuid != n.uuid {
 		return none, &types.DuplicateName{Name: n.name, Object: v.ref}

@@ -261,6 +261,9 @@ func (o *hostStorage) unmount(part types.ManagedObjectReference, uuid string) *s
 		if v := o.vc.lookup(o.vc.datacenterOf(h.Self), uuid); v != nil && o.vc.usesStorageIOControl(v.ref) {
 			return because(&types.ResourceInUse{Type: "Datastore", Name: v.name}, "Storage I/O Control is on for it and keeps a file open.")
 		}
+		if o.vc.lab.Fabric.Severed(h.Name, uuid) {
+			return because(new(types.InvalidState), "The volume %s is inaccessible.", uuid)
+		}
 		return storageFault(o.vc.lab.Fabric.Unmount(h.Name, uuid), "volume "+uuid)
 	})
 }
@@ -303,7 +306,7 @@ func (o *hostStorage) DetachScsiLun(req *types.DetachScsiLun) soap.HasFault {
 		naa := o.vc.lab.deviceOf(h.Name, req.LunUuid)
 		err := o.vc.lab.Fabric.Detach(h.Name, naa)
 		if errors.Is(err, fabric.ErrMounted) {
-			return because(&types.ResourceInUse{Type: "ScsiDisk", Name: naa}, "The volume on it is mounted.")
+			return because(&types.ResourceInUse{Type: "HostScsiDisk", Name: naa}, "The volume on it is mounted.")
 		}
 		return storageFault(err, "device "+req.LunUuid)
 	})

@@ -320,7 +320,13 @@ func TestPresentationDecidesWhatAHostSees(t *testing.T) {
 }
 
 func TestNASDatastores(t *testing.T) {
-	b := start(t, nil).site("esx70-1.lab", "esx70-2.lab")
+	b := start(t, func(s *scenario.Scenario) {
+		s.NFS = []scenario.Export{
+			{Name: "iso", Servers: []string{"nfs.lab"}, Path: "/iso", Hosts: []string{"esx70-1.lab", "esx70-2.lab"}},
+			{Name: "other", Servers: []string{"nfs.lab"}, Path: "/other", Hosts: []string{"esx70-1.lab"}},
+			{Name: "four", Servers: []string{"a.lab", "b.lab"}, Path: "/four", Version: "4.1", Hosts: []string{"esx70-1.lab"}},
+		}
+	}).site("esx70-1.lab", "esx70-2.lab")
 	spec := types.HostNasVolumeSpec{RemoteHost: "nfs.lab", RemotePath: "/iso", LocalPath: "iso", AccessMode: "readOnly", Type: "NFS"}
 	for i := range b.hosts {
 		_, err := b.datastores(i).CreateNasDatastore(b.ctx, spec)
@@ -331,6 +337,30 @@ func TestNASDatastores(t *testing.T) {
 	spec.RemotePath = "/other"
 	_, err = b.datastores(0).CreateNasDatastore(b.ctx, spec)
 	refuses[*types.DuplicateName](t, err)
+	spec.LocalPath = "other"
+	for what, change := range map[string]func(s *types.HostNasVolumeSpec){
+		"no such export":         func(s *types.HostNasVolumeSpec) { s.RemotePath = "/none" },
+		"no such server":         func(s *types.HostNasVolumeSpec) { s.RemoteHost = "elsewhere.lab" },
+		"4.1 of an NFS 3 server": func(s *types.HostNasVolumeSpec) { s.Type, s.RemoteHostNames = "NFS41", []string{"nfs.lab"} },
+		"not let in":             func(*types.HostNasVolumeSpec) {},
+	} {
+		x := spec
+		change(&x)
+		if _, err := b.datastores(1).CreateNasDatastore(b.ctx, x); err == nil {
+			t.Error(what)
+		}
+	}
+	four := types.HostNasVolumeSpec{RemoteHostNames: []string{"b.lab", "a.lab"}, RemotePath: "/four", LocalPath: "four", AccessMode: "readWrite", Type: "NFS41"}
+	krb := four
+	krb.SecurityType = "SEC_KRB5"
+	if _, err := b.datastores(0).CreateNasDatastore(b.ctx, krb); err == nil {
+		t.Error("Kerberos without credentials")
+	}
+	_, err = b.datastores(0).CreateNasDatastore(b.ctx, four)
+	b.must(err)
+	ds4, err := b.target.finder.Datastore(b.ctx, "four")
+	b.must(err)
+	b.must(b.datastores(0).Remove(b.ctx, ds4))
 	ds, err := b.target.finder.Datastore(b.ctx, "iso")
 	b.must(err)
 	b.must(b.datastores(0).Remove(b.ctx, ds))

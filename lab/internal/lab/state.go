@@ -133,15 +133,20 @@ func (l *Lab) State() State {
 			registered[m.place()] = true
 		}
 	}
-	for _, lun := range s.LUNs {
-		if lun.Volume == nil {
-			continue
-		}
-		for _, p := range l.configFiles(lun.Volume.UUID) {
+	unregistered := func(uuid, name string) {
+		for _, p := range l.configFiles(uuid) {
 			if !registered[p] {
-				s.Unregistered = append(s.Unregistered, "["+lun.Volume.Label+"] "+p.path)
+				s.Unregistered = append(s.Unregistered, "["+name+"] "+p.path)
 			}
 		}
+	}
+	for _, lun := range s.LUNs {
+		if lun.Volume != nil {
+			unregistered(lun.Volume.UUID, lun.Volume.Label)
+		}
+	}
+	for _, e := range l.Scenario.NFS {
+		unregistered(shareUUID(e.Servers, e.Path), e.Name)
 	}
 	return s
 }

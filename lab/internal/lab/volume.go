@@ -56,7 +56,7 @@ func (vc *VC) volumeOf(ref types.ManagedObjectReference) *volume {
 			}
 		case *types.NasDatastoreInfo:
 			if i.Nas != nil {
-				v.uuid = shareUUID(i.Nas.RemoteHost, i.Nas.RemotePath)
+				v.uuid = shareUUID(servers(i.Nas.RemoteHost, i.Nas.RemoteHostNames), i.Nas.RemotePath)
 			}
 		}
 		for _, h := range ds.Host {

@@ -38,7 +38,9 @@ func check(d *decoder, s *Scenario) {
 	c.arrays()
 	c.fabric()
 	c.localDatastores()
+	c.exports()
 	c.storagePods()
+	c.scratch()
 	names := map[string]bool{}
 	for i := range s.VMs {
 		c.vm(fmt.Sprintf("vms[%d]", i), &s.VMs[i], names)

@@ -165,6 +165,17 @@ func (c *checker) localDatastores() {
 	}
 }
 
+// scratch checks where hosts keep their scratch files; what they see is known by now.
+func (c *checker) scratch() {
+	for i := range c.s.VCenters {
+		for k, h := range c.s.VCenters[i].Hosts {
+			if h.Scratch != "" && !slices.ContainsFunc(c.vmfs[h.Scratch], func(naa string) bool { return c.sees[h.Name][naa] }) {
+				c.at(fmt.Sprintf("vcenters[%d].hosts[%d].scratch", i, k), "%q is no VMFS volume that the host sees", h.Scratch)
+			}
+		}
+	}
+}
+
 // storagePods checks the datastore clusters; what the hosts see is known by now.
 func (c *checker) storagePods() {
 	for i := range c.s.VCenters {

@@ -21,6 +21,8 @@ type Scenario struct {
 	Arrays []Array `yaml:"arrays"`
 	// Fabric says which host may see which LUN.
 	Fabric Fabric `yaml:"fabric"`
+	// NFS are the exports of NFS servers.
+	NFS []Export `yaml:"nfs"`
 	// VCenters of the lab, each served over HTTPS.
 	VCenters []VCenter `yaml:"vcenters"`
 	// VMs that exist when the lab starts.
@@ -150,6 +152,8 @@ type Host struct {
 	LocalDatastore *LocalDatastore `yaml:"localDatastore"`
 	// VMotion tells whether the management adapter carries vMotion: by default on hosts that joined before the lab starts only.
 	VMotion *bool `yaml:"vmotion"`
+	// Scratch is the label of the VMFS volume that the host keeps its scratch files on.
+	Scratch string `yaml:"scratch"`
 	// NIC is the link speed of the physical adapters in Mbit/s (10000).
 	NIC int `yaml:"nic"`
 }
