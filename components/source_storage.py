@@ -28,10 +28,14 @@ class SourceStorage(pulumi.ComponentResource):
         stack: Settings,
         *,
         preview: int,
+        paths: int = 0,
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare that the old datastores are mounted, once everything in `after` is complete. `preview`: as for a VM."""
+        """Declare that the old datastores are mounted, once everything in `after` is complete.
+
+        `paths` is how many paths each new host should have to each LUN, where that is known. `preview`: as for a VM.
+        """
         super().__init__("esxodus:index:SourceStorage", name, None, opts)
         self._name = name
         self._stack = stack
@@ -42,6 +46,7 @@ class SourceStorage(pulumi.ComponentResource):
             retired=stack.retiring,
             hosts=[host.name for host in stack.target.hosts],
             preview=preview,
+            paths=paths,
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
         self.register_outputs({})

@@ -15,8 +15,9 @@ from pyVmomi import vim
 
 from migration.errors import Stale
 from migration.model import Concern, Severity
+from migration.presentation import Lun
 from vsphere import host_storage
-from vsphere.host_storage import HostStorage, Mounted, Nas
+from vsphere.host_storage import Disk, HostStorage, Mounted, Nas
 from vsphere.names import decoded
 from vsphere.properties import PLACES
 from vsphere.reading import collect
@@ -82,12 +83,20 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One volume on one host, with the reason where it is not mounted."""
+    """One volume on one host, with the reason where it is not mounted; `disks` are those that the host sees of it."""
 
     host: str
     volume: OldVolume
     state: State
     reason: str = ""
+    disks: tuple[Disk, ...] = ()
+
+    def luns(self) -> Iterator[Lun]:
+        """Yield each of its disks with the paths to it, as far as the host tells of any."""
+        for disk in self.disks:
+            if disk.paths:
+                works = [adapter for adapter, works in disk.paths if works]
+                yield Lun(self.volume.name, disk.name, self.host, len(works), len(set(works)))
 
     def concern(self) -> Concern:
         """Return what the operator should know of a volume that cannot be used on the host."""
@@ -257,7 +266,8 @@ def _mount(host: HostStorage, volume: OldVolume, known: Mounted) -> Mount:
         return Mount(host.host, volume, State.UNMOUNTED)
     if not known.accessible:
         return Mount(host.host, volume, State.INACCESSIBLE, known.reason)
-    return Mount(host.host, volume, State.MOUNTED)
+    disks = tuple(host.disks[disk] for disk in volume.devices if disk in host.disks)
+    return Mount(host.host, volume, State.MOUNTED, disks=disks)
 
 
 def _missing(site: Site, host: HostStorage, volumes: Sequence[OldVolume]) -> Mapping[str, Mount]:

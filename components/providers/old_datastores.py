@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
     CheckResult,
@@ -16,24 +14,19 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.providers import access, runtime, verdict
+from components.providers import access, mounting, runtime, verdict
 from components.providers.accounted import accounted
-from migration.errors import Blocked, MigrationError, Paused, Stale
+from migration.errors import Blocked, MigrationError, Stale
 from migration.model import Concern, Severity
 from vsphere import host_storage, site_storage
 from vsphere.host_storage import HostStorage
-from vsphere.site_storage import Mount, OldVolume, State
+from vsphere.site_storage import OldVolume
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     import pulumi
     from pulumi.dynamic import ConfigureRequest
-
-    from vsphere.site import Site
-
-RESCANS_AT_ONCE: Final = 4
-"""A rescan of all adapters loads the fabric's name server; a few hosts at a time are gentle and quick enough."""
 
 
 class OldDatastoresProvider(ResourceProvider):
@@ -54,22 +47,18 @@ class OldDatastoresProvider(ResourceProvider):
             volumes, concerns = _found(news)
             if back := _coming_back(olds, volumes):
                 call.say(f"{', '.join(sorted(back))}: attached and mounted again, on the hosts of both sites")
-            verdict.show(call, "the old datastores", concerns, expected)
+            verdict.show(call, "the old datastores", [*concerns, *mounting.foreseen(news, volumes)], expected)
         return CheckResult(news, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare with what the hosts have mounted, so that a drift heals without a refresh."""
         try:
-            site = access.site("target")
-            volumes = _volumes(news)
-            found = site_storage.mounts(site, _usable(site, news["hosts"]), volumes)
+            there = mounting.settled(_volumes(news), news, olds)
         except (Blocked, Stale):  # a datastore or a host is not there: the update says so
             return DiffResult(changes=True)
         unknown = set(news["kept"]) - set(olds.get("volumes") or ())
         elsewhere = set(olds.get("retired") or ()) != set(news["retired"]) or bool(olds.get("comingBack"))
-        return DiffResult(
-            changes=bool(unknown) or elsewhere or any(mount.state is not State.MOUNTED for mount in found)
-        )
+        return DiffResult(changes=bool(unknown) or elsewhere or not there)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Mount the datastores where they are not."""
@@ -101,17 +90,24 @@ class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
         hosts: Sequence[str],
         preview: int,
         retired: Sequence[str] = (),
+        paths: int = 0,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare that each host mounts each datastore. `preview`: as for a VM.
 
         `retired` are those that are out of service, or about to be: nothing is done with them here, but what they are is kept
-        in `volumes`. One that is among `datastores` again is attached and mounted at both sites, as it was.
+        in `volumes`. One that is among `datastores` again is attached and mounted at both sites, as it was. `paths` is how many
+        paths each host should have to each LUN; 0: as many as the host with the most.
         """
-        inputs = {"datastores": list(datastores), "retired": list(retired), "hosts": list(hosts), "preview": preview}
-        super().__init__(
-            OldDatastoresProvider(), name, {"volumes": None, "comingBack": None, "audit": None, **inputs}, opts
-        )
+        inputs = {
+            "datastores": list(datastores),
+            "retired": list(retired),
+            "hosts": list(hosts),
+            "paths": paths,
+            "preview": preview,
+        }
+        outputs = {"volumes": None, "comingBack": None, "lacking": None, "audit": None}
+        super().__init__(OldDatastoresProvider(), name, {**outputs, **inputs}, opts)
 
 
 def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +122,7 @@ def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str
         for volume in volumes:
             if volume.name in back:
                 _bring_back(volume, inputs["kept"].get(volume.name, {}).get("source"))
-        _mount(inputs, volumes)
+        outputs["lacking"] = mounting.mount(inputs, volumes)
         outputs["volumes"] = {name: one["volume"] for name, one in inputs["kept"].items()}
         outputs["comingBack"] = []
     return outputs
@@ -180,55 +176,6 @@ def _kept(news: Mapping[str, Any], olds: Mapping[str, Any], *, strict: bool) -> 
             "source": sorted({*had, *(one.host for one in hosts if _mounted(one, volume))}),
         }
     return kept
-
-
-def _mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> None:
-    """See to it that every host has every datastore mounted. Nothing is written where it has.
-
-    Raises: Blocked with each volume that cannot be used, its device and the reason; Paused; MigrationError.
-    """
-    call = runtime.current_call()
-    site = access.site("target")
-    hosts = _usable(site, inputs["hosts"])
-    if out := sorted(set(inputs["hosts"]) - set(hosts)):
-        call.say(f"not looked at, because it is disconnected or in maintenance: {', '.join(out)}", severity="warning")
-    found = site_storage.mounts(site, hosts, volumes)
-    if unseen := _hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED):
-        call.progress(f"rescanning {', '.join(unseen)}", None)
-        _rescan(site, unseen)
-        found = site_storage.mounts(site, hosts, volumes)
-    mendable = (State.UNMOUNTED, State.DETACHED)
-    for mount in found:
-        if mount.state in mendable:
-            call.progress(f"mounting {mount.volume.name} on {mount.host}", None)
-            site_storage.mount(site, mount.host, mount.volume)
-    if any(mount.state in mendable for mount in found):
-        found = site_storage.mounts(site, hosts, volumes)
-    if wrong := [mount.concern() for mount in found if mount.state is not State.MOUNTED]:
-        raise Blocked(wrong)
-
-
-def _usable(site: Site, hosts: Sequence[str]) -> list[str]:
-    """Leave out the hosts that are down: a VM that is on its way must not be held up by one of several."""
-    out = {host.name for host in site.inventory().view.hosts if not host.usable}
-    return [host for host in hosts if host not in out] or list(hosts)
-
-
-def _rescan(site: Site, hosts: Sequence[str]) -> None:
-    def one(host: str) -> None:
-        if runtime.stop.is_set():
-            raise Paused(f"{host}: paused before its rescan; run again to go on")
-        site_storage.rescan(site, host)
-
-    with ThreadPoolExecutor(RESCANS_AT_ONCE) as pool:
-        # Each thread records what it does for this resource; a context is entered by one thread at a time.
-        rescans = [pool.submit(copy_context().run, one, host) for host in hosts]
-        for rescan in rescans:
-            rescan.result()  # raises what it has raised
-
-
-def _hosts(found: Sequence[Mount], *states: State) -> list[str]:
-    return sorted({mount.host for mount in found if mount.state in states})
 
 
 def _volumes(inputs: Mapping[str, Any]) -> list[OldVolume]:

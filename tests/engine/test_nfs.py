@@ -30,7 +30,7 @@ EXPORTS = [
         "mounted": OLD,
     },
 ]
-NAMES = [export["name"] for export in EXPORTS]
+NAMES: list[str] = [str(export["name"]) for export in EXPORTS]
 VMS = ("app01", "off01")
 
 
@@ -72,7 +72,8 @@ def retire(site: Site, on: bool) -> None:
 def test_from_nfs_to_the_new_array_and_back_and_then_retired(lab: Lab, tmp_path: Path) -> None:
     config: dict[str, Any] = site_config(lab, dict.fromkeys(VMS, "rehosted"))
     config["esxodus:oldDatastores"] = NAMES
-    config["esxodus:target"]["cluster"]["ha"] = False  # it would beat its heart on the one old and the one new datastore
+    # HA would beat its heart on the one new datastore and on an old one.
+    config["esxodus:target"]["cluster"]["ha"] = False
     site = Site(tmp_path / "clone", config)
     site.preview()
     assert lab.writes == 0
@@ -115,16 +116,14 @@ def test_from_nfs_to_the_new_array_and_back_and_then_retired(lab: Lab, tmp_path:
 
 
 def test_what_stands_in_the_way_of_a_mount_is_named(lab: Lab, tmp_path: Path) -> None:
-    config: dict[str, Any] = site_config(lab, {"app01": "migrated"})
-    config["esxodus:oldDatastores"] = NAMES
-    config["esxodus:target"]["datastores"][0]["name"] = "old-nfs"
+    config: dict[str, Any] = site_config(lab, {})
     config["esxodus:oldDatastores"] = ["old-a"]
+    new = config["esxodus:target"]["datastores"][0]
+    new["name"] = "old-nfs"
     site = Site(tmp_path / "clone", config)
-    site.config["esxodus:waves"] = []
     site.up()
-    site.config["esxodus:target"]["datastores"][0]["name"] = "gold7-01"
     site.config["esxodus:oldDatastores"] = NAMES
-    site.config["esxodus:target"]["datastores"][0]["disk"] = "naa.68ccf098004f00000000000000b00001"
+    site.config["esxodus:target"]["datastores"] = [{**new, "name": "gold7-01"}]
     said = site.preview(succeeds=False)
     assert "old-nfs: the target has a datastore of this name already" in said
     assert "[datastore.name-taken]" in said

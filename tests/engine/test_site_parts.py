@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tests.engine.conftest import REPOSITORY
 from tests.engine.site_project import Site, site_config
@@ -115,6 +116,26 @@ def test_an_unresolved_volume_stops_with_its_device_and_reason(tmp_path: Path) -
         assert "esx70-2.lab" in said
         assert "Traceback" not in said
         assert lab.get("/counters")["calls"]["source"].get("UnregisterVM", 0) == 0, "no VM was touched"
+        assert lab.get("/violations") == []
+
+
+def test_presented_to_two_of_three_hosts_is_warned_of_and_settles(tmp_path: Path) -> None:
+    scenario = yaml.safe_load(SCENARIO.read_text(encoding="utf-8"))
+    hosts = scenario["vcenters"][1]["hosts"]
+    hosts.append({**hosts[0], "name": "esx70-3.lab"})
+    scenario["fabric"]["presentation"][1]["hosts"].append("esx70-3.lab")
+    file = tmp_path / "three.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    with running_lab(file, any_port=True) as lab:
+        site = Site(tmp_path / "clone", site_config(lab, {"app01": "migrated"}))
+        said = site.up()
+        assert "old-a: esx70-3.lab lacks it; VMs on it can still run on esx70-1.lab, esx70-2.lab" in said
+        assert "[volume.not-on-every-host]" in said
+        assert site.told("app01")["reached"] == "migrated"
+        writes = lab.writes
+        site.up()
+        assert lab.writes == writes, "settled stays settled"
+        assert "[volume.not-on-every-host]" in site.preview()
         assert lab.get("/violations") == []
 
 
