@@ -40,6 +40,7 @@ EITHER_WAY: Final[tuple[Rule, ...]] = (
     identity.others_unreadable,
     identity.name_taken,
     identity.bios_twin,
+    machine.template_runs,
     machine.in_vapp,
     machine.fault_tolerant,
     machine.encrypted,

@@ -7,7 +7,7 @@ from typing import Final
 
 from migration.concerns.moves import leaving, touched
 from migration.live import number
-from migration.model import Severity
+from migration.model import TEMPLATE_MARK, Power, Severity
 from migration.observation import Observation
 from migration.rule import Found, rule
 from migration.wanted import VmSpec
@@ -61,6 +61,22 @@ def encrypted(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     for move in leaving(spec, seen):
         if move.vm.encrypted:
             yield Found(f"it is encrypted, and {move.there.vcenter} may not have its key provider")
+
+
+@rule(
+    "vm.template-runs",
+    Severity.BLOCKS,
+    "The VM is a template that is on its way as a VM, and somebody has powered it on: what runs cannot become a template.",
+    remedy="shut it down, then run again",
+    source="API",
+)
+def template_runs(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a template whose conversion back would be refused, and whose guest nobody has asked us to shut down."""
+    del spec
+    for vm in seen.vms:
+        on_its_way = TEMPLATE_MARK in vm.attributes or bool(vm.papers and vm.papers.transit and vm.papers.template)
+        if on_its_way and not vm.template and vm.power is not Power.OFF:
+            yield Found(f"it is a template on its way, and it is {vm.power}")
 
 
 @rule(

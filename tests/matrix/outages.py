@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ Excuse = Callable[[str, Any, Any], bool]
 
 OTHER: Final = {"source": "target", "target": "source"}
 A_HOST: Final = {"source": "esx60-1.lab", "target": "esx70-1.lab"}
+TEMPLATE: Final = "tmpl01"
 RENAMED: Final = "-renamed"
 NOTE: Final = "looked at by a person"
 BLINK, WHILE, LONG = 0.1, 1.0, 3.0
@@ -48,6 +50,11 @@ class Moment:
     def vm(self) -> dict[str, Any]:
         """The VM, {} where it is registered nowhere."""
         return self.registered[0] if self.registered else {}
+
+    @property
+    def has_papers(self) -> bool:
+        """Whether the VM says where it belongs."""
+        return bool(self._papers)
 
     @property
     def in_transit(self) -> bool:
@@ -179,8 +186,8 @@ def _person(
 ) -> Outage:
     def do(moment: Moment) -> None:
         vm = moment.vm
-        if not vm or (vm["template"] and act == "unregister"):  # a .vmtx that is taken out is not found again: README
-            raise CannotHappen
+        if not vm or (act == "unregister" and (vm["template"] or not moment.has_papers)):
+            raise CannotHappen  # a .vmtx that is taken out is not found again; what has no papers stops: vm.unregistered
         refused = threading.Event()
 
         def ask() -> None:
@@ -207,6 +214,14 @@ def _name_back(moment: Moment) -> None:
             continue
 
 
+def _as_told(moment: Moment) -> None:
+    # What runs cannot become a template: the run has said so, and to shut it down.
+    if moment.name == TEMPLATE:
+        for site in OTHER:
+            with suppress(urllib.error.HTTPError):
+                moment.lab.post(f"/vms/{moment.name}/poweroff", {"site": site})
+
+
 def _plug(moment: Moment) -> Excuse:
     # It stays off that was at home, or had arrived and run; what is off in between comes up.
     came_up = moment.vm["power"] == "poweredOn" and moment.vm["site"] != moment.leaving
@@ -224,6 +239,12 @@ def _named(moment: Moment) -> Excuse:
 def _moved(moment: Moment) -> Excuse:
     del moment
     return lambda key, wanted, got: (key == "folder" and got == "") or _but_for("folder", key, wanted, got)
+
+
+def _leaves_again(moment: Moment) -> Excuse:
+    # It is registered again as one that comes from there.
+    del moment
+    return lambda key, wanted, got: _but_for("leaving", key, wanted, got)
 
 
 def _but_for(fact: str, key: str, wanted: Any, got: Any) -> bool:
@@ -272,7 +293,7 @@ OUTAGES: Final[Mapping[str, Outage]] = {
 """These begin before each call, and while each task and each shutdown is under way."""
 
 PEOPLE: Final[Mapping[str, Outage]] = {
-    "a person powers it on": _person("poweron", {}),
+    "a person powers it on": _person("poweron", {}, undo=_as_told, lasts=None),
     "a person powers it off": _person("poweroff", {}, _plug),
     "a person renames it, and back later": _person("rename", {"to": "{name}" + RENAMED}, _named, _name_back, None),
     "a person moves it to another folder": _person("move", {"folder": ""}, _moved),
@@ -281,7 +302,7 @@ PEOPLE: Final[Mapping[str, Outage]] = {
     "a person writes a note": _person(
         "note", {"text": NOTE}, lambda _: lambda key, wanted, got: key == "notes" and got == NOTE
     ),
-    "a person unregisters it": _person("unregister", {}),
+    "a person unregisters it": _person("unregister", {}, _leaves_again),
 }
 """These happen before each call."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from migration import expect
 from migration.lease import Lease
 from migration.metadata import Metadata, Permission, Rule
-from migration.model import InFlight, Power, Question, Tools
+from migration.model import TEMPLATE_MARK, InFlight, Power, Question, Tools
 from migration.observation import SoFar
 from tests.fake_sites import QUESTION, a_vm
 from tests.unit.concern_worlds import BACK, STOPPING, Cases, hosts, live_world, world
@@ -26,6 +26,7 @@ HELD = Metadata(permissions=frozenset({Permission("LAB\\dba", True, "Operators")
 APART = Rule("db-apart", "antiAffinity", (("5000-app01", "app01"), ("5000-app02", "app02")))
 ALONE = replace(APART, members=APART.members[:1])
 PINNED_TO_HOSTS = Rule("licence", "vmHost", vm_group="oracle", host_group="licensed")
+MARKED = {TEMPLATE_MARK: "yes"}
 NEEDS = {"evc": "intel-haswell"}
 
 CASES: Cases = {
@@ -47,6 +48,7 @@ CASES: Cases = {
     "vm.in-vapp": (world(a_vm(vapp=True)), world(a_vm(vapp=True), spec=BACK)),
     "vm.fault-tolerant": (world(a_vm(fault_tolerant=True)), world(a_vm(fault_tolerant=True), spec=BACK)),
     "vm.encrypted": (world(a_vm(encrypted=True)), world(settled(encrypted=True))),
+    "vm.template-runs": (world(a_vm(attributes=MARKED)), world(a_vm(attributes=MARKED, power=Power.OFF))),
     "vm.locked": (world(a_vm(locked=("RelocateVM_Task",))), world(a_vm(locked=("RelocateVM_Task",)), spec=BACK)),
     "vm.needs-consolidation": (world(a_vm(consolidation=True)), world(a_vm(consolidation=True), spec=BACK)),
     "vm.change-tracking": (
@@ -102,5 +104,6 @@ LESS_OBVIOUS = (
     ("vm.change-tracking", world(a_vm(change_tracking=True))),  # the build of its host is not known
     ("vm.fault-tolerant", world(settled(fault_tolerant=True))),  # its files have still to be copied
     ("vm.in-vapp", live_world(a_vm(vapp=True))),
+    ("vm.template-runs", world(settled(papers=replace(PAPERS, transit=True, template=True)))),
     ("permission.no-role", world(settled(metadata=HELD), spec=BACK, source={"roles": frozenset({"Admin"})})),
 )
