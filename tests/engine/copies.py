@@ -1,0 +1,36 @@
+"""A small site with as many like VMs as a test needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.engine.conftest import REPOSITORY
+
+SMALL = REPOSITORY / "tests" / "scenarios" / "small.yaml"
+
+
+def names(count: int) -> list[str]:
+    """Return what the copies are called."""
+    return [f"app{number:02}" for number in range(1, count + 1)]
+
+
+def write_copies(folder: Path, count: int) -> Path:
+    """Write the small site with so many copies of its app01, with other addresses, and no other VM; return the file."""
+    site: dict[str, Any] = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    (app,) = [vm for vm in site["vms"] if vm["name"] == "app01"]
+    unlike = {"biosUuid", "instanceUuid", "ips"}
+    site["vms"] = [
+        {
+            **{key: value for key, value in app.items() if key not in unlike},
+            "name": name,
+            "ips": [f"10.9.0.{number + 1}"],
+            "nics": [{key: value for key, value in nic.items() if key != "mac"} for nic in app["nics"]],
+        }
+        for number, name in enumerate(names(count))
+    ]
+    file = folder / "copies.yaml"
+    file.write_text(yaml.safe_dump(site), encoding="utf-8")
+    return file
