@@ -89,7 +89,7 @@ engine: setup ## test `pulumi up` against the lab
 	@$(pytest) tests/engine
 
 .PHONY: matrix
-matrix: python ## let everything go wrong at every step, and write docs/reliability.md (half an hour)
+matrix: python ## let everything go wrong at every step, and write docs/reliability.md (an hour)
 	$(prepare) --only lab
 	@$(python) -m tests.matrix
 

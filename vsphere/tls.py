@@ -6,18 +6,26 @@ its later connections are verified by nothing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import socket
 import ssl
+import threading
+import time
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
 from migration.errors import Refused, Unreachable
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for the TCP and TLS handshakes."""
+
+GRACE: Final = 1.0
+"""Seconds for which a run that was asked to pause waits for an answer; most come within a few hundredths."""
 
 _ALGORITHMS = {40: "sha1", 64: "sha256"}
 
@@ -58,6 +66,28 @@ class VerifiedConnection(http.client.HTTPSConnection):
         super().__init__(endpoint.host, endpoint.port, timeout=CONNECT_TIMEOUT, context=context)
         self._endpoint = endpoint
         self._patience = timeout
+        self._asked: float | None = None
+        with _asking:
+            _connections.add(self)
+
+    def putrequest(self, *arguments: Any, **more: Any) -> None:
+        """See http.client; from here on an answer is awaited."""
+        self._asked = time.monotonic()
+        super().putrequest(*arguments, **more)
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        """See http.client; the answer has begun to come."""
+        try:
+            return super().getresponse()
+        finally:
+            self._asked = None
+
+    def cut(self, asked_before: float) -> None:
+        """End the wait for an answer to what was asked before that moment of the monotonic clock."""
+        asked, peer = self._asked, self.sock
+        if asked is not None and asked < asked_before and peer is not None:
+            with contextlib.suppress(OSError):  # it has just ended by itself
+                peer.shutdown(socket.SHUT_RDWR)
 
     def connect(self) -> None:
         """Connect and verify.
@@ -103,6 +133,30 @@ class VerifiedConnection(http.client.HTTPSConnection):
                 f"but {colons(wanted)} is pinned. No credentials were sent. If the certificate was replaced on purpose, "
                 "compare with the one shown at the vCenter itself and correct what is pinned in the stack's settings"
             )
+
+
+_asking = threading.Lock()
+_connections: weakref.WeakSet[VerifiedConnection] = weakref.WeakSet()
+
+
+def hurry(stop: threading.Event) -> None:
+    """Once `stop` is set, wait no longer than `GRACE` for any answer: a vCenter that is silent must not hold up a pause.
+
+    Whether it does what it was asked for is not known then, as after a lost connection; the next run looks.
+    """
+
+    def cutting() -> None:
+        stop.wait()
+        stopped = time.monotonic()
+        while True:
+            time.sleep(GRACE / 5)
+            with _asking:
+                open_now = list(_connections)
+            now = time.monotonic()
+            for one in open_now if now - stopped >= GRACE else ():
+                one.cut(now - GRACE)
+
+    threading.Thread(target=cutting, name="hurry", daemon=True).start()
 
 
 def connection(endpoint: Endpoint, timeout: float = 60.0) -> VerifiedConnection:

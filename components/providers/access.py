@@ -9,6 +9,7 @@ from components import settings
 from components.providers import runtime, this_run
 from components.providers.outside import ThisMachine
 from migration.admission import Admission
+from vsphere import tls
 from vsphere.sites import VSphereSites
 from vsphere.tls import Endpoint
 
@@ -54,6 +55,7 @@ def sites() -> VSphereSites:
     with _lock:
         if not _opened:
             stack = read()
+            tls.hurry(runtime.stop)
             old, new = stack.old_names, [datastore.name for datastore in stack.target.datastores]
             _opened.append(VSphereSites(endpoints(stack), (*old, *new), runtime.stop))
         return _opened[0]

@@ -30,7 +30,7 @@ from google.rpc import status_pb2  # type: ignore[import-untyped] # its wheel ha
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2
 
-from components.providers import progress
+from components.providers import dead_lock, progress
 from migration import errors
 
 if TYPE_CHECKING:
@@ -208,11 +208,12 @@ def _watch_engine(address: str) -> bool:
     host, _, port = address.rpartition(":")
     if not port.isdigit():
         return False
-    threading.Thread(target=_outlive_no_engine, args=(host, int(port)), name="engine-watch", daemon=True).start()
+    watch = (host, int(port), dead_lock.started_us())
+    threading.Thread(target=_outlive_no_engine, args=watch, name="engine-watch", daemon=True).start()
     return True
 
 
-def _outlive_no_engine(host: str, port: int) -> None:
+def _outlive_no_engine(host: str, port: int, ancestors: frozenset[int]) -> None:
     missed = 0
     while missed < 3:
         try:
@@ -224,6 +225,8 @@ def _outlive_no_engine(host: str, port: int) -> None:
             time.sleep(0.2)
     stop.set()
     time.sleep(1)  # what runs comes to its next safe point
+    with contextlib.suppress(OSError):  # a lock that stays is a nuisance, no danger
+        dead_lock.remove(ancestors)
     os.kill(os.getpid(), signal.SIGINT)  # the server's own way to end: sessions are logged out
     time.sleep(1)
     os._exit(1)

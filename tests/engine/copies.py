@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tests.engine.conftest import REPOSITORY
+from tests.matrix.journeys import make_live
 
 SMALL = REPOSITORY / "tests" / "scenarios" / "small.yaml"
 
@@ -17,9 +18,18 @@ def names(count: int) -> list[str]:
     return [f"app{number:02}" for number in range(1, count + 1)]
 
 
-def write_copies(folder: Path, count: int) -> Path:
-    """Write the small site with so many copies of its app01, with other addresses, and no other VM; return the file."""
+def write_copies(folder: Path, count: int, *, live: bool = False) -> Path:
+    """Write the small site with so many copies of its app01, with other addresses, and no other VM; return the file.
+
+    `live`: the old site is a 6.7, from which VMs go live.
+    """
     site: dict[str, Any] = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    if live:
+        make_live(site)
+        # From a distributed switch there is no live way to a standard port group: they have to be able to go back.
+        datacenter = site["vcenters"][0]["datacenters"][0]
+        datacenter["switches"] = [{"name": "dvs-prod6", "version": "6.5.0"}]
+        datacenter["networks"] = [{**network, "switch": "dvs-prod6"} for network in datacenter["networks"]]
     (app,) = [vm for vm in site["vms"] if vm["name"] == "app01"]
     unlike = {"biosUuid", "instanceUuid", "ips"}
     site["vms"] = [

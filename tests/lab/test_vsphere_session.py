@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyVmomi import vim
 
 from migration.errors import Refused, SessionLost, Unreachable
 from tests.lab.conftest import endpoints
@@ -129,3 +132,18 @@ def test_session_ids_and_passwords_are_not_logged(target: Endpoint, caplog: pyte
     assert key[:6] in caplog.text
     assert key not in caplog.text
     assert target.password not in caplog.text
+
+
+def test_who_is_asked_to_pause_does_not_wait_for_a_silent_vcenter(lab: Lab, target: Endpoint) -> None:
+    one = Session(target)
+    stop = threading.Event()
+    tls.hurry(stop)
+    lab.post("/faults", {"vcenter": "target", "method": "CurrentTime", "action": "hang", "count": 1})
+    service = one.object(vim.ServiceInstance, "ServiceInstance")
+    threading.Timer(0.5, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(Unreachable):
+        one.send("asking for the time", service.CurrentTime)
+    assert 0.5 < time.monotonic() - began < 5
+    one.read("asking again", service.CurrentTime)  # what is answered at once goes on
+    one.close()

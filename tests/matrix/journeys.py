@@ -57,7 +57,7 @@ JOURNEYS: Final = (
 def write_scenario(file: Path, *, live: bool) -> Path:
     """Write the small site with its target built and only the VMs that go; `live`: the old site is a 6.7. Return the file."""
     scenario = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
-    source, target = scenario["vcenters"]
+    target = scenario["vcenters"][1]
     hosts = [host["name"] for host in target["hosts"]]
     networks: list[dict[str, Any]] = [{"name": "pg-prod", "vlan": 20}, {"name": "pg-dmz", "vlan": 30}]
     target["datacenters"] = [
@@ -66,15 +66,21 @@ def write_scenario(file: Path, *, live: bool) -> Path:
     scenario["arrays"][1]["luns"][0]["vmfs"] = {"name": "gold7-01", "version": 6}
     scenario["vms"] = [vm for vm in scenario["vms"] if vm["name"] in {journey.vm for journey in JOURNEYS}]
     if live:
-        source.update(version="6.7.0", build="14367737", api="6.7")
-        for host in source["hosts"]:
-            host.update(version="6.7.0", build="14320388")
-        for host in target["hosts"]:
-            host["vmotion"] = True
+        make_live(scenario)
         # A guest that boots at the target, since its host has died, must be able to go back live.
         target["datacenters"][0]["clusters"][0]["evc"] = "intel-ivybridge"
     file.write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
     return file
+
+
+def make_live(scenario: dict[str, Any]) -> None:
+    """Make the old site a 6.7, and let the new hosts take part in vMotion."""
+    source, target = scenario["vcenters"]
+    source.update(version="6.7.0", build="14367737", api="6.7")
+    for host in source["hosts"]:
+        host.update(version="6.7.0", build="14320388")
+    for host in target["hosts"]:
+        host["vmotion"] = True
 
 
 VOLATILE: Final = frozenset({"moref", "host", "tools", "busy", "clock", "evc"})

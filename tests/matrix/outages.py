@@ -155,7 +155,7 @@ def _host(site: str, lasts: float | None) -> Outage:
         # nobody but HA may start it: what is off may be off for a reason.
         fell = moment.vm.get("site") == site and not moment.in_transit
         return lambda key, wanted, got: (
-            (fell and key == "power" and got == "poweredOff") or _but_for("host", key, wanted, got)
+            (fell and key == "power" and got == "poweredOff") or but_for("host", key, wanted, got)
         )
 
     return Outage(down, up, lasts, excuse)
@@ -238,16 +238,16 @@ def _named(moment: Moment) -> Excuse:
 
 def _moved(moment: Moment) -> Excuse:
     del moment
-    return lambda key, wanted, got: (key == "folder" and got == "") or _but_for("folder", key, wanted, got)
+    return lambda key, wanted, got: (key == "folder" and got == "") or but_for("folder", key, wanted, got)
 
 
 def _leaves_again(moment: Moment) -> Excuse:
     # It is registered again as one that comes from there.
     del moment
-    return lambda key, wanted, got: _but_for("leaving", key, wanted, got)
+    return lambda key, wanted, got: but_for("leaving", key, wanted, got)
 
 
-def _but_for(fact: str, key: str, wanted: Any, got: Any) -> bool:
+def but_for(fact: str, key: str, wanted: Any, got: Any) -> bool:
     """Say whether the papers differ in this fact alone."""
     fact_in_papers = rf'\\?"{fact}\\?":\\?"[^"\\]*\\?"'
     return key == "extraConfig" and re.sub(fact_in_papers, "", repr(got)) == re.sub(fact_in_papers, "", repr(wanted))

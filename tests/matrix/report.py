@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.matrix.cases import Result
+from tests.matrix.engine import Round
 
 _HEAD = """# Reliability
 
@@ -29,7 +30,32 @@ _FOOT = """
 """
 
 
-def report(results: Sequence[Result]) -> str:
+_ENGINE = """
+## With the real engine
+
+One `pulumi up` moves many VMs, and each of them is held at another call: the lab has not begun it, or does the work when nobody
+listens any more. While all are held, somebody ends the run, the calls are let go, and `pulumi up` is run again. That is good if
+all VMs are then as an undisturbed run leaves them, none of our processes is left, and a third run changes nothing; who asks for
+an end (not: kills, or asks twice) gets it within 5 s, with nothing pending in the state. After SIGKILL of everything nobody is
+left who could remove the lock of the state: `pulumi cancel` does.
+
+| Journey | ended by | VMs held | seconds until it ended | `pulumi cancel` needed | wrong |
+|---|---|---|---|---|---|
+"""
+
+
+def engine(rounds: Sequence[Round]) -> str:
+    """Return the section about runs of the real engine that were ended, and what was wrong after each."""
+    lines = [
+        f"| {one.journey} | {one.ending} | {one.held} | {one.seconds:.1f} | {'yes' if one.cancelled else 'no'} "
+        f"| {len(one.problems)} |\n"
+        for one in rounds
+    ]
+    bad = [f"* {one.journey}, {one.ending}: {'; '.join(one.problems)}\n" for one in rounds if one.problems]
+    return "".join([_ENGINE, *lines, *(["\n", *bad] if bad else [])])
+
+
+def report(results: Sequence[Result], rounds: Sequence[Round]) -> str:
     """Return the page: how many cases were good, journey by step and by trouble, and each that was not."""
     bad = [one for one in results if one.problems]
     total = f"\n{len(results)} cases, {len(bad)} of them not good.\n"
@@ -45,6 +71,7 @@ def report(results: Sequence[Result]) -> str:
             ),
             "\n## Not good\n\n" if bad else "",
             *(f"* {one.journey}, {one.step}, {one.trouble}: {'; '.join(one.problems)}\n" for one in bad),
+            engine(rounds),
             _FOOT,
         ]
     )
