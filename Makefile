@@ -93,6 +93,11 @@ matrix: python ## let everything go wrong at every step, and write docs/reliabil
 	$(prepare) --only lab
 	@$(python) -m tests.matrix
 
+.PHONY: soak
+soak: python ## move 200 VMs to and fro under faults for 20 min: nothing may be lost or left; writes docs/soak.md
+	$(prepare) --only lab
+	@$(python) -m tests.soak
+
 .PHONY: mutants
 mutants: python ## plant bugs in what decides, one at a time: the tests must catch each (a quarter of an hour)
 	@$(python) -m tests.mutants

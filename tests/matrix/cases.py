@@ -65,7 +65,7 @@ class Ground:
         stop = stop or Hurried()
         me = Lease(uuid.uuid4().hex, "a run of the matrix")
         holder = Holder(me, lambda other: other.run in self.dead, time.time)
-        sites = VSphereSites(_endpoints(self.lab), DATASTORES, stop)
+        sites = VSphereSites(endpoints(self.lab), DATASTORES, stop)
         try:
             spec = journey.spec(stage)
             spec = replace(spec, identity=Identity(name)) if name else spec
@@ -200,7 +200,8 @@ def ground(folder: Path, *, live: bool) -> Iterator[Ground]:
         vars(session)["PATIENCE"], vars(watch)["LONGEST_WAIT"] = usual
 
 
-def _endpoints(lab: Lab) -> dict[str, Endpoint]:
+def endpoints(lab: Lab) -> dict[str, Endpoint]:
+    """Return where the lab's vCenters are, and who we are there."""
     return {
         name: Endpoint(
             name=name,

@@ -57,6 +57,18 @@ JOURNEYS: Final = (
 def write_scenario(file: Path, *, live: bool) -> Path:
     """Write the small site with its target built and only the VMs that go; `live`: the old site is a 6.7. Return the file."""
     scenario = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    build_target(scenario)
+    scenario["vms"] = [vm for vm in scenario["vms"] if vm["name"] in {journey.vm for journey in JOURNEYS}]
+    if live:
+        make_live(scenario)
+        # A guest that boots at the target, since its host has died, must be able to go back live.
+        scenario["vcenters"][1]["datacenters"][0]["clusters"][0]["evc"] = "intel-ivybridge"
+    file.write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
+    return file
+
+
+def build_target(scenario: dict[str, Any]) -> None:
+    """Let the target have its datacenter, cluster, networks and datastore from the start."""
     target = scenario["vcenters"][1]
     hosts = [host["name"] for host in target["hosts"]]
     networks: list[dict[str, Any]] = [{"name": "pg-prod", "vlan": 20}, {"name": "pg-dmz", "vlan": 30}]
@@ -64,13 +76,6 @@ def write_scenario(file: Path, *, live: bool) -> Path:
         {"name": "tokyo7", "clusters": [{"name": "prod7", "hosts": hosts, "drs": True}], "networks": networks}
     ]
     scenario["arrays"][1]["luns"][0]["vmfs"] = {"name": "gold7-01", "version": 6}
-    scenario["vms"] = [vm for vm in scenario["vms"] if vm["name"] in {journey.vm for journey in JOURNEYS}]
-    if live:
-        make_live(scenario)
-        # A guest that boots at the target, since its host has died, must be able to go back live.
-        target["datacenters"][0]["clusters"][0]["evc"] = "intel-ivybridge"
-    file.write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
-    return file
 
 
 def make_live(scenario: dict[str, Any]) -> None:
