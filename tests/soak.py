@@ -1,4 +1,4 @@
-"""`make soak`: VMs go there and back, over and over, in one process under a seeded background of faults; nothing may be lost or left.
+"""`make soak`: VMs go there and back, over and over, in one process, under faults; nothing may be lost, and nothing left.
 
 Writes docs/soak.md. Exit code 0: no violation, every VM is at home as it was, and the process and the lab hold what they held.
 """
@@ -135,7 +135,7 @@ class Soak:
         ours = {
             "threads": threading.active_count(),
             "memory, MiB": pages * os.sysconf("SC_PAGE_SIZE") >> 20,
-            "open files": len(os.listdir("/proc/self/fd")),
+            "open files": len(list(Path("/proc/self/fd").iterdir())),
             "processes": len(descendants(os.getpid())),
         }
         counted: Counter[str] = Counter()
