@@ -38,6 +38,12 @@ class Person:
         """Return the resource pool's managed object; a name is as vSphere stores it."""
         return self._find(vim.ResourcePool, name)
 
+    def relax_admission(self, name: str) -> None:
+        """Let HA of a cluster admit every VM."""
+        cluster = self._find(vim.ClusterComputeResource, name)
+        relaxed = vim.cluster.ConfigSpecEx(dasConfig=vim.cluster.DasConfigInfo(admissionControlEnabled=False))
+        WaitForTask(cluster.ReconfigureComputeResource_Task(relaxed, True))
+
     def power_off(self, name: str) -> None:
         """Pull the plug."""
         WaitForTask(self.vm(name).PowerOffVM_Task())

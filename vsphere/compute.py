@@ -35,13 +35,12 @@ def hosts(inventory: Inventory) -> Iterator[Host]:
         cores = int(record.get("summary.hardware.numCpuCores", 0))
         mhz = float(cores * record.get("summary.hardware.cpuMhz", 0))
         memory = record.get("summary.hardware.memorySize", 0) / GIB
-        connected = str(record.get("runtime.connectionState", "")) == "connected"
         # In a cluster without EVC each host offers what it has.
         ceiling = str(record.get("summary.currentEVCModeKey") or record.get("summary.maxEVCModeKey", ""))
         yield Host(
             name=decoded(str(record.get("name", ""))),
             cluster=inventory.name(record.target("parent")),
-            usable=connected and not record.get("runtime.inMaintenanceMode", False),
+            usable=_usable(record),
             vms=vms,
             # What the running VMs may come to use, not what they use now: steady, and on the safe side.
             free_memory=max(0.0, memory - used),
@@ -69,7 +68,7 @@ def clusters(inventory: Inventory) -> Iterator[Cluster]:
         inside = members.get(record.moref, ())
         ha = getattr(config, "dasConfig", None)
         drs = getattr(config, "drsConfig", None)
-        cpu, memory = _reserves(ha, len(inside))
+        cpu, memory = _reserves(ha, sum(map(_usable, inside)))
         yield Cluster(
             name=inventory.name(record.moref),
             # The mode in effect is the same at each of its hosts; a cluster of none runs nothing.
@@ -81,8 +80,13 @@ def clusters(inventory: Inventory) -> Iterator[Cluster]:
         )
 
 
+def _usable(host: Record) -> bool:
+    connected = str(host.get("runtime.connectionState", "")) == "connected"
+    return connected and not host.get("runtime.inMaintenanceMode", False)
+
+
 def _reserves(ha: Any, hosts: int) -> tuple[float, float]:
-    """Return the parts of a cluster's MHz and memory that HA's admission control keeps free."""
+    """Return the parts of the MHz and memory of a cluster's usable hosts that HA's admission control keeps free."""
     if not ha or not ha.enabled or not ha.admissionControlEnabled or not hosts:
         return 0.0, 0.0
     match ha.admissionControlPolicy:

@@ -94,6 +94,7 @@ EITHER_WAY: Final[tuple[Rule, ...]] = (
     landing.cpu_too_few,
     landing.cpu_reservation,
     landing.reservation_too_large,
+    landing.ha_keeps_all,
     landing.memory_short,
     way_back.papers_missing,
     way_back.hardware_too_new,

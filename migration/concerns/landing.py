@@ -82,6 +82,23 @@ def reservation_too_large(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 
 
 @rule(
+    "host.ha-keeps-all",
+    Severity.BLOCKS,
+    "As many hosts are left in the cluster where it goes as HA's admission control keeps for failures: no VM powers on there.",
+    remedy="bring a host back, add one, or relax admission control there until it has arrived",
+    source="API: InsufficientFailoverResourcesFault",
+    halts=False,
+)
+def ha_keeps_all(spec: VmSpec, seen: Observation) -> Iterator[Found]:
+    """Find a VM whose guest would go down to stay down."""
+    for move in leaving(spec, seen):
+        clusters = [_inside(move, host)[0] for host in move.hosts]
+        if move.will_run and clusters and all(max(one.memory_reserve, one.cpu_reserve) >= 1 for one in clusters):
+            names = ", ".join(sorted({one.name for one in clusters}))
+            yield Found(f"HA of cluster {names} at {move.there.vcenter} keeps all that its usable hosts have")
+
+
+@rule(
     "host.memory-short",
     Severity.WARNS,
     "No host where it goes has its memory free, or its cluster has not beyond what HA keeps: guests may have to share.",

@@ -185,6 +185,18 @@ def test_what_admission_control_keeps_free(policy: Any, memory: float, cpu: floa
     assert (found.memory_reserve, found.cpu_reserve) == (memory, cpu)
 
 
+def test_of_hosts_that_are_not_usable_nothing_can_be_kept() -> None:
+    """It keeps as many hosts as before of fewer: where that is all of them, nothing powers on."""
+    assert cluster(policy=ONE_OF_FOUR, runtime__inMaintenanceMode=True).memory_reserve == 0.0, "there is no host at all"
+    down = [raw.host(f"host-{at}", f"esx{at}", runtime__connectionState="notResponding") for at in (1, 2, 3)]
+    das = vim.cluster.DasConfigInfo(enabled=True, admissionControlEnabled=True, admissionControlPolicy=ONE_OF_FOUR)
+    config = vim.cluster.ConfigInfoEx(dasConfig=das, drsConfig=vim.cluster.DrsConfigInfo(enabled=True))
+    place = raw.ref(vim.Folder, "group-h1")
+    seen = raw.record(vim.ClusterComputeResource, "domain-c1", name="prod6", parent=place, configurationEx=config)
+    (found,) = inventory(seen, *down, raw.host("host-4", "esx4")).view.clusters
+    assert found.memory_reserve == 1.0
+
+
 def test_without_ha_or_its_admission_control_nothing_is_kept_free() -> None:
     assert cluster(ha=False, policy=PERCENT) == Cluster("prod6", ha=False, drs=True)
     assert cluster(control=False, policy=PERCENT) == Cluster("prod6", ha=True, drs=True)

@@ -130,6 +130,10 @@ CASES: Cases = {
         world(a_vm(cpu_reservation=60_001), target=SMALL),
         world(a_vm(cpu_reservation=20_000), target=SMALL),
     ),
+    "host.ha-keeps-all": (
+        world(a_vm(), target={**BIG, "clusters": (Cluster("prod7", ha=True, memory_reserve=1.0),)}),
+        world(a_vm(power=Power.OFF), target={**BIG, "clusters": (Cluster("prod7", ha=True, memory_reserve=1.0),)}),
+    ),
     "host.memory-short": (
         world(a_vm(memory=701), target=BIG),
         world(a_vm(memory=699), target=BIG),
