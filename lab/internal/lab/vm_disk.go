@@ -40,10 +40,16 @@ func (y layer) allocated() int64 {
 	return y.capacity()
 }
 
+const largestDescriptor = 1 << 20
+
 // readDisk reads a disk and all its parents, the running layer first.
 func (l *Lab) readDisk(at place) ([]layer, types.BaseMethodFault) {
 	var out []layer
 	for {
+		// Data, such as the pointer of a raw device, is as large as its disk: no descriptor is, and memory would not hold it.
+		if info, err := os.Stat(l.on(at)); err == nil && info.Size() > largestDescriptor {
+			return nil, because(&types.InvalidVmConfig{Property: "disk"}, "%s: not a descriptor.", at.path)
+		}
 		text, err := os.ReadFile(l.on(at))
 		if err != nil {
 			return nil, &types.FileNotFound{FileFault: types.FileFault{File: at.path}}

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -27,5 +28,19 @@ func TestRawDeviceMappings(t *testing.T) {
 	}
 	if f := r.do(vm.CreateSnapshot(t.Context(), "s", "", false, false)); f == nil {
 		t.Error("a snapshot of it was taken")
+	}
+}
+
+func TestTheDataOfARawDeviceIsNotReadAsADescriptor(t *testing.T) {
+	r := start(t, func(*scenario.Scenario) {})
+	at := place{r.source.vc.volumeOf(r.datastore(r.source, "old-fc-02")).uuid, "raw-rdmp.vmdk"}
+	if err := os.WriteFile(r.Lab().on(at), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(r.Lab().on(at), 100<<30); err != nil {
+		t.Fatal(err)
+	}
+	if _, f := r.Lab().readDisk(at); f == nil {
+		t.Error("100 GiB were taken for a descriptor")
 	}
 }
