@@ -33,7 +33,7 @@ def test_two_clones_at_once(lab: Lab, tmp_path: Path) -> None:
     Site(tmp_path / "builder", site_config(lab, {})).up()
     first, second, looker = (Site(tmp_path / name, site_config(lab, vms)) for name in ("first", "second", "looker"))
     # Whoever takes up app01 first is held long enough for the others to see it.
-    lab.post("/faults", {"method": "ShutdownGuest", "object": NAMES[0], "action": "delay", "seconds": 25, "count": 1})
+    lab.post("/faults", {"method": "ShutdownGuest", "object": NAMES[0], "action": "delay", "seconds": 35, "count": 1})
     runs = [site.project.start("up", "--yes", "--skip-preview", "--parallel", "32") for site in (first, second)]
     _until(lambda: lab.get("/faults")[0]["hits"] > 0)
     preview = looker.preview()
