@@ -168,7 +168,6 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
     on_its_way = before if before and before.transit else None
     # A VM that is off because we shut it down, or have only just registered it, is still one that must run where it arrives.
     power = on_its_way.power if on_its_way and vm.power is not Power.ON else vm.power
-    template = TEMPLATE_MARK in vm.attributes or bool(on_its_way and on_its_way.template)
     # At the target, or back at the source but not yet restored, the papers know more than the vCenter does.
     if before and vm.site == spec.target:
         present = (
@@ -182,16 +181,16 @@ def departing(spec: VmSpec, vm: Vm) -> Papers:
                 healthy=False,
             )
         )
-        return replace(present, leaving=vm.site, transit=True, power=power, template=template)
+        return replace(present, leaving=vm.site, transit=True, power=power, template=vm.from_template)
     if vm.unrestored:
-        return replace(vm.unrestored, power=power, template=template)
+        return replace(vm.unrestored, power=power, template=vm.from_template)
     # While a guest shuts down it loses one thing after the other.
     guest = on_its_way if on_its_way and not (vm.tools is Tools.RUNNING and vm.addresses) else vm
     return Papers(
         leaving=vm.site,
         transit=True,
         power=power,
-        template=template,
+        template=vm.from_template,
         datacenter=vm.datacenter,
         cluster=vm.cluster,
         folder=vm.folder,

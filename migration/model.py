@@ -281,6 +281,11 @@ class Vm:
         return self.papers is not None and self.papers.transit and not self.template
 
     @property
+    def from_template(self) -> bool:
+        """Whether it is to be a template where it arrives: its mark says so, or the papers that it is on its way with."""
+        return TEMPLATE_MARK in self.attributes or bool(self.papers and self.papers.transit and self.papers.template)
+
+    @property
     def held_by(self) -> Lease | None:
         """What it says of the run that is at work on it, wherever it says that."""
         return self.lease or Lease.loads(self.attributes.get(TEMPLATE_MARK, ""))

@@ -60,11 +60,11 @@ def paths(luns: Sequence[Lun], expected: int = 0) -> Iterator[Concern]:
         said = f"{lun.host} has {lun.works} working path{'' if lun.works == 1 else 's'} to {lun.disk}"
         should = expected or max(one.works for one in luns if one.disk == lun.disk)
         if lun.works == 0:
-            yield _concern(NO_PATH, lun.datastore, said)
+            yield NO_PATH.concern(lun.datastore, said)
         elif lun.works == 1 or lun.hbas == 1:
-            yield _concern(ONE_PATH, lun.datastore, said if lun.works == 1 else f"{said}, all through one HBA")
+            yield ONE_PATH.concern(lun.datastore, said if lun.works == 1 else f"{said}, all through one HBA")
         elif lun.works < should:
-            yield _concern(PATHS, lun.datastore, f"{said}, and should have {should}")
+            yield PATHS.concern(lun.datastore, f"{said}, and should have {should}")
 
 
 def partial(datastore: str, has: Collection[str], lacks: Collection[str]) -> Concern | None:
@@ -81,8 +81,4 @@ def partial(datastore: str, has: Collection[str], lacks: Collection[str]) -> Con
         else f"; only {', '.join(sorted(has))} has it"
     )
     sentence = f"{', '.join(sorted(lacks))} {'lacks' if len(lacks) == 1 else 'lack'} it{rest}"
-    return _concern(NOT_EVERYWHERE, datastore, sentence, Severity.WARNS if enough else Severity.BLOCKS)
-
-
-def _concern(kind: Kind, subject: str, sentence: str, severity: Severity | None = None) -> Concern:
-    return Concern(kind.id, severity or kind.severity, subject, sentence, kind.remedy)
+    return NOT_EVERYWHERE.concern(datastore, sentence, Severity.WARNS if enough else Severity.BLOCKS)

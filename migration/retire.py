@@ -134,7 +134,7 @@ class Against(enum.Enum):
     def concern(self, subject: str, sentence: str, severity: Severity | None = None) -> Concern:
         """Return the concern that says it of a datastore."""
         kind: Kind = self.value
-        return Concern(kind.id, severity or kind.severity, subject, sentence, kind.remedy)
+        return kind.concern(subject, sentence, severity)
 
 
 KINDS: Final[tuple[Kind, ...]] = tuple(one.value for one in Against)

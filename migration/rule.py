@@ -42,6 +42,10 @@ class Kind:
     remedy: str
     source: str
 
+    def concern(self, subject: str, sentence: str, severity: Severity | None = None) -> Concern:
+        """Return the concern that says it of a subject, with the kind's severity unless another is given."""
+        return Concern(self.id, severity or self.severity, subject, sentence, self.remedy)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule(Kind):

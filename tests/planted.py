@@ -7,6 +7,7 @@ from typing import Final
 
 _DECIDE = "migration/decide.py"
 _LIVE = "migration/live.py"
+_MODEL = "migration/model.py"
 _METHOD = "migration/method.py"
 _CONVERGE = "migration/converge.py"
 _EXPECT = "migration/expect.py"
@@ -52,9 +53,9 @@ PLANTED: Final = (
     ),
     Planted(
         "papers forget that it was a template",
-        _DECIDE,
-        "template = TEMPLATE_MARK in vm.attributes or bool(on_its_way and on_its_way.template)",
-        "template = vm.template",
+        _MODEL,
+        "        return TEMPLATE_MARK in self.attributes or bool(self.papers and self.papers.transit and self.papers.template)",
+        "        return self.template",
     ),
     Planted(
         "papers lose the attributes of an interrupted departure",

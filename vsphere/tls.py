@@ -147,14 +147,13 @@ def hurry(stop: threading.Event) -> None:
 
     def cutting() -> None:
         stop.wait()
-        stopped = time.monotonic()
+        time.sleep(GRACE)
         while True:
-            time.sleep(GRACE / 5)
             with _asking:
-                open_now = list(_connections)
-            now = time.monotonic()
-            for one in open_now if now - stopped >= GRACE else ():
-                one.cut(now - GRACE)
+                known = list(_connections)
+            for one in known:
+                one.cut(time.monotonic() - GRACE)
+            time.sleep(GRACE / 5)
 
     threading.Thread(target=cutting, name="hurry", daemon=True).start()
 

@@ -14,20 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-PROC = Path("/proc")
-
-
-def started_us() -> frozenset[int]:
-    """Return the processes that this one comes from, as far as the system tells: the CLI is among them."""
-    found: list[int] = []
-    pid = os.getppid()
-    while pid > 1 and pid not in found:
-        found.append(pid)
-        try:
-            pid = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            break
-    return frozenset(found)
+from components.providers.ancestry import PROC
 
 
 def remove(ancestors: Collection[int], environment: Mapping[str, str] = os.environ) -> list[Path]:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from components.providers.ancestry import PROC, ancestors
+
 LIVE_PAUSE: Final = 1.0
 """Seconds between two lines of one resource on a terminal, where each line replaces the one before."""
 
@@ -54,17 +56,14 @@ def watched() -> bool:
     The engine tells its providers nothing about that, so its process is looked up among this one's ancestors (Linux).
     Anywhere else the answer is no, which only means fewer lines.
     """
-    process = os.getppid()
-    while process > 1:
-        folder = Path("/proc", str(process))
+    for process in ancestors():
+        folder = PROC / str(process)
         try:
             arguments = (folder / "cmdline").read_bytes().split(b"\0")
             if Path(os.fsdecode(arguments[0])).name == "pulumi":
                 output = str((folder / "fd" / "1").readlink())
                 return output.startswith(("/dev/pts/", "/dev/tty")) and b"--non-interactive" not in arguments
-            # The second field, the command's name in brackets, may hold anything; the parent follows the state.
-            process = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
+        except OSError:
             return False
     return False
 

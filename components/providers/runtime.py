@@ -30,7 +30,7 @@ from google.rpc import status_pb2  # type: ignore[import-untyped] # its wheel ha
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2
 
-from components.providers import dead_lock, progress
+from components.providers import ancestry, dead_lock, progress
 from migration import errors
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _watch_engine(address: str) -> bool:
     host, _, port = address.rpartition(":")
     if not port.isdigit():
         return False
-    watch = (host, int(port), dead_lock.started_us())
+    watch = (host, int(port), frozenset(ancestry.ancestors()))
     threading.Thread(target=_outlive_no_engine, args=watch, name="engine-watch", daemon=True).start()
     return True
 

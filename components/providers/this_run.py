@@ -7,14 +7,13 @@ import os
 import socket
 import time
 import uuid
-from pathlib import Path
 from typing import Final
 
+from components.providers.ancestry import PROC
 from migration.lease import Holder, Lease
 
 OWNER: Final = 24
 """Characters of the names in a lease: as a template's custom attribute it must stay below 255."""
-_PROC: Final = Path("/proc")
 
 
 def holder(stack: str) -> Holder:
@@ -40,8 +39,8 @@ def _gone(lease: Lease, machine: str) -> bool:
 def _machine(host: str) -> str:
     """Return what is the same only for processes that see each other's ids: one boot of one machine or container."""
     try:
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii")
-        space = (_PROC / "self/ns/pid").readlink()
+        boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii")
+        space = (PROC / "self/ns/pid").readlink()
     except OSError:
         return ""  # not Linux, or not allowed: leases are watched instead
     return hashlib.sha256(f"{host} {boot} {space}".encode()).hexdigest()[:16]
@@ -50,7 +49,7 @@ def _machine(host: str) -> str:
 def _started(pid: int) -> str:
     """Return when a process was started, in ticks since the boot; "" where it has ended or cannot be seen."""
     try:
-        fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        fields = (PROC / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return ""
     return "" if fields[0] in ("Z", "X") else fields[19]
@@ -64,4 +63,4 @@ def _hidden(pid: int) -> bool:
         return False
     except PermissionError:
         pass
-    return not (_PROC / str(pid)).exists()
+    return not (PROC / str(pid)).exists()

@@ -40,10 +40,13 @@ def _able(move: Move) -> list[Host]:
     return hosts if all(host.memory for host in hosts) else []
 
 
+def _cluster(move: Move, name: str) -> Cluster:
+    return move.there.cluster(name) or Cluster(name)
+
+
 def _inside(move: Move, host: Host) -> tuple[Cluster, list[Host]]:
     """Return the cluster of the host and those of its hosts whose capacity counts there."""
-    cluster = move.there.cluster(host.cluster) or Cluster(host.cluster)
-    return cluster, [one for one in move.there.hosts if one.usable and one.cluster == host.cluster]
+    return _cluster(move, host.cluster), [one for one in move.there.hosts if one.usable and one.cluster == host.cluster]
 
 
 def _memory(move: Move, host: Host) -> tuple[float, float]:
@@ -92,9 +95,9 @@ def reservation_too_large(spec: VmSpec, seen: Observation) -> Iterator[Found]:
 def ha_keeps_all(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find a VM whose guest would go down to stay down."""
     for move in leaving(spec, seen):
-        clusters = [_inside(move, host)[0] for host in move.hosts]
+        clusters = [_cluster(move, name) for name in sorted({host.cluster for host in move.hosts})]
         if move.will_run and clusters and all(max(one.memory_reserve, one.cpu_reserve) >= 1 for one in clusters):
-            names = ", ".join(sorted({one.name for one in clusters}))
+            names = ", ".join(one.name for one in clusters)
             yield Found(f"HA of cluster {names} at {move.there.vcenter} keeps all that its usable hosts have")
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from migration.concerns.moves import leaving, touched
 from migration.live import number
-from migration.model import TEMPLATE_MARK, Power, Severity
+from migration.model import Power, Severity
 from migration.observation import Observation
 from migration.rule import Found, rule
 from migration.wanted import VmSpec
@@ -74,8 +74,7 @@ def template_runs(spec: VmSpec, seen: Observation) -> Iterator[Found]:
     """Find a template whose conversion back would be refused, and whose guest nobody has asked us to shut down."""
     del spec
     for vm in seen.vms:
-        on_its_way = TEMPLATE_MARK in vm.attributes or bool(vm.papers and vm.papers.transit and vm.papers.template)
-        if on_its_way and not vm.template and vm.power is not Power.OFF:
+        if vm.from_template and not vm.template and vm.power is not Power.OFF:
             yield Found(f"it is a template on its way, and it is {vm.power}")
 
 

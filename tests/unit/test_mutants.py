@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.mutants import unreadable, verdict
 from tests.planted import PLANTED, Planted
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,11 @@ from tests.planted import PLANTED, Planted
 def test_caught_is_a_test_that_failed(code: int, said: str, caught: str, *, broken: bool) -> None:
     found, how = verdict(code, said, "")
     assert (found, bool(how)) == (caught, broken)
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.what)
+def test_where_a_bug_is_planted_is_there_once(bug: Planted) -> None:
+    assert (REPOSITORY / bug.file).read_text(encoding="utf-8").count(bug.before) == 1
 
 
 def test_a_bug_that_does_not_compile_is_told() -> None:
