@@ -33,7 +33,7 @@ class Project:
         return subprocess.Popen(
             [self.environment["PULUMI"], "--non-interactive", "--stack", "test", *arguments],
             cwd=self.folder,
-            env=dict(self.environment),
+            env=dict(self.environment) | {"PYTHONFAULTHANDLER": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -41,9 +41,12 @@ class Project:
         )
 
     def run(self, *arguments: str, succeeds: bool = True, timeout: float = 120) -> str:
-        """Run the CLI to its end and return what it printed."""
+        """Run the CLI to its end and return what it printed; one that does not come to its end says where it stands."""
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=timeout)
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{' '.join(arguments)} has not ended after {timeout:.0f} s:\n{_stands(process)}")
         assert (process.returncode == 0) is succeeds, output
         return output
 
@@ -88,6 +91,19 @@ def kill(pids: set[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _stands(process: subprocess.Popen[str]) -> str:
+    """End what hangs, and return what it printed, with the stacks of its Python processes."""
+    all_ = started_by(process)
+    for pid in all_:
+        with contextlib.suppress(OSError):
+            if b"python" in (Path("/proc") / str(pid) / "cmdline").read_bytes():
+                os.kill(pid, signal.SIGABRT)  # PYTHONFAULTHANDLER is set
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(20)  # the engine ends in its own way then, and hands on what they printed
+    kill(all_)
+    return process.communicate(timeout=10)[0]
 
 
 def _tools() -> Mapping[str, str] | None:
