@@ -39,6 +39,7 @@ func check(d *decoder, s *Scenario) {
 	c.fabric()
 	c.localDatastores()
 	c.exports()
+	c.depots()
 	c.storagePods()
 	c.scratch()
 	names := map[string]bool{}
