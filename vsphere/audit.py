@@ -29,6 +29,7 @@ READS: Final = frozenset(
         "QueryUnresolvedVmfsVolumes", "CheckConfigureEvcMode_Task", "HasPrivilegeOnEntities", "HasUserPrivilegeOnEntities",
         "RetrieveDasAdvancedRuntimeInfo", "QueryOptions",
         "FetchUserPrivilegeOnEntities", "RetrieveEntityPermissions", "RetrieveAllPermissions", "RetrieveRolePermissions",
+        "RetrieveManagedMethodExecuter", "esxcli software profile get", "esxcli software sources profile list",
         # vCenter looks again; nothing becomes another
         "RefreshDatastore", "RefreshDatastoreStorageInfo", "RefreshStorageSystem",
     }
