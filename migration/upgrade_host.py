@@ -10,24 +10,21 @@ from migration.errors import Blocked, OutOfTime, Transient
 from migration.sites import Progress
 from migration.upgrade import (
     Await,
-    Connection,
     Done,
     Enter,
-    Fleet,
     Install,
     Leave,
     Mark,
-    Member,
     Move,
     Reboot,
     Reconnect,
     SoFar,
     Step,
     Stop,
-    Wanted,
     decide,
 )
 from migration.upgrade_concerns import Against
+from migration.upgrade_fleet import Connection, Fleet, Member, Wanted
 from migration.upgrade_proof import blocks, concerns
 
 PAUSES: Final = (2.0, 5.0, 10.0, 30.0, 60.0)
@@ -53,7 +50,7 @@ class Cluster(Protocol):
         """
 
     def perform(self, name: str, step: Step, limits: Limits, progress: Progress) -> None:
-        """Carry out one step for the host and see it through; Await returns at the first news, or after a while.
+        """Carry out one step and see it through; Await returns at the first news, or after a while.
 
         Raises: MigrationError.
         """
@@ -72,8 +69,8 @@ def upgrade(
 ) -> tuple[Member, list[str]]:
     """Upgrade the host and return how it is then, and the steps that were taken; none where nothing was left to do.
 
-    Raises: Blocked with what an operator must act on; Paused, OutOfTime, MigrationError. The host stays as it is then, and the next
-    run goes on there.
+    Raises: Blocked with what an operator must act on; Paused, OutOfTime, MigrationError. The host stays as it is then, and the
+    next run goes on there.
     """
     so_far, taken = SoFar(), list[str]()
     waiting: tuple[str, float] | None = None

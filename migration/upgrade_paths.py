@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from migration.upgrade import Wanted, numbers
+from migration.upgrade_fleet import Wanted, numbers
 
 SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "6.5": ("6.0", "6.5"),
@@ -51,9 +51,10 @@ def _by_way_of(here: str, there: str) -> str:
     between = [one for one in SOURCES if here in SOURCES[one] and one in SOURCES[there]]
     if not between:
         return "it has to be installed anew"
+    way = " or ".join(between)
     return (
-        f"it takes two: to {' or '.join(between)} under a vCenter {' or '.join(between)}, then, with that vCenter upgraded to {there}, "
-        f"to {there}; declare and run one after the other"
+        f"it takes two: to {way} under a vCenter {way}, then, with that vCenter upgraded to {there}, to {there}; "
+        "declare and run one after the other"
     )
 
 

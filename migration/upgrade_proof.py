@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from migration.model import Concern, Power, Severity, Vm
-from migration.upgrade import SHOWN, Fleet, Member, Wanted, destination
 from migration.upgrade_concerns import Against
+from migration.upgrade_fleet import SHOWN, Fleet, Member, Wanted
 from migration.upgrade_paths import against as no_way
 from migration.upgrade_paths import unmanaged
+from migration.upgrade_places import destination
 
 HYPERVISOR: Final = 2.0
 """GiB of each host's memory that count as ESXi's own."""
@@ -34,7 +35,7 @@ _DEVICES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """What is needed, and what the other hosts have, without one host. MHz and GiB; `reserve` are HA's parts, taken off already."""
+    """What is needed, and what the other hosts have, without one host; MHz and GiB. HA's `reserve` is taken off already."""
 
     name: str
     needed: tuple[float, float]
@@ -48,7 +49,7 @@ class Without:
         return self.needed[0] <= self.left[0] and self.needed[1] <= self.left[1]
 
     def __str__(self) -> str:
-        """Say the numbers that do not fit."""
+        """Say the numbers that do not fit, without the host's name."""
         what = (("MHz of CPU", 0), ("GiB of memory", 1))
         short = [
             f"{self.needed[at]:.0f} {unit} needed, {self.left[at]:.0f} left"
@@ -56,7 +57,7 @@ class Without:
             if self.needed[at] > self.left[at]
         ]
         kept = f", with {max(self.reserve):.0%} kept free by HA" if max(self.reserve) else ""
-        return f"without {self.name}: {'; '.join(short)}{kept}"
+        return f"without it, {'; '.join(short)}{kept}"
 
 
 def without(name: str, fleet: Fleet) -> Without:
@@ -128,20 +129,23 @@ def concerns(name: str, wanted: Wanted, fleet: Fleet) -> tuple[Concern, ...]:
         return (Against.UNKNOWN.concern(name, f"cluster {fleet.cluster} has no host of this name"),)
     if member.runs(wanted):
         return ()
-    found = [*_versions(member, wanted, fleet), *_others(member, fleet)]
+    found = [*versions(member, wanted, fleet), *_others(member, fleet)]
     if not member.out:
         proof = without(name, fleet)
         if not proof.enough:
             found.append(Against.N_PLUS_ONE.concern(name, f"{fleet.cluster} is not N+1 for what runs now: {proof}"))
         for vm in fleet.on(name):
-            found += obstacles(vm, fleet, name)
+            stuck = obstacles(vm, fleet, name)
+            # Where all of them together have too little, that is said once, and not of each VM.
+            found += [one for one in stuck if proof.enough or one.id != Against.NOWHERE.value.id]
         found += _apart(member, fleet)
         if not all(fleet.moved_by_drs(vm) for vm in fleet.on(name)):
             found.append(Against.MANUAL.concern(fleet.cluster, "DRS leaves VMs to people: we move them ourselves"))
     return tuple(sorted(dict.fromkeys(found), key=lambda concern: list(Severity).index(concern.severity)))
 
 
-def _versions(member: Member, wanted: Wanted, fleet: Fleet) -> Iterator[Concern]:
+def versions(member: Member, wanted: Wanted, fleet: Fleet) -> Iterator[Concern]:
+    """Yield what stands against the way from what the host runs to what is wanted, and against the vCenter."""
     if why := no_way(member.host.version, member.build, wanted):
         yield Against.PATH.concern(member.name, why)
     for why in unmanaged(fleet.vcenter, member.host.version, wanted):
@@ -188,13 +192,8 @@ def obstacles(vm: Vm, fleet: Fleet, host: str) -> Iterator[Concern]:
         yield Against.LOCKED.concern(vm.name, "moving it is disabled at the moment")
     if not found:
         to, why = destination(vm, fleet, host)
-        if to is None and not _only_room(why):
+        if to is None:
             yield Against.NOWHERE.concern(vm.name, f"it cannot leave {host}: {why}")
-
-
-def _only_room(why: str) -> bool:
-    """Say whether nothing but memory or CPU is short, which the proof in numbers says already, and once."""
-    return all("left" in part for part in why.split("; "))
 
 
 def _apart(member: Member, fleet: Fleet) -> Iterator[Concern]:

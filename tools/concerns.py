@@ -25,6 +25,7 @@ AREAS: Final = {
     "datastore": "Datastores",
     "volume": "Old datastores on the new hosts",
     "retire": "Retiring old datastores",
+    "upgrade": "Rolling upgrade",
     "host": "Hosts",
     "evc": "EVC",
     "live": "Moves from vCenter to vCenter in one step",

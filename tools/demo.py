@@ -23,6 +23,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from tools import rolling
 from tools.building import ToolchainError
 from tools.census import Counted, count
 from tools.parts import ROOT
@@ -78,6 +79,9 @@ def read_stack(site: str) -> Stack:
 def demo(site: str, console: Console) -> int:
     """Move the site and return the exit code."""
     stack = read_stack(site)
+    if "esxodus:upgrade" in stack.config:
+        rolling.prepared(site)
+        return rolling.demo(site, stack.scenario, stack.config, _password(stack.scenario, "site"), console)
     started = time.monotonic()
     with running_lab(stack.scenario) as lab:
         sites = {
@@ -263,7 +267,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         return demo(parser.parse_args().site, console)
-    except (DemoError, LabError, ToolchainError) as error:
+    except (DemoError, LabError, ToolchainError, rolling.RollingError) as error:
         console.print(f"[red]demo:[/] {error}", highlight=False)
         return 1
     except KeyboardInterrupt:

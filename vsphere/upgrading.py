@@ -15,22 +15,9 @@ from pyVmomi import vim
 from migration.errors import Blocked, Busy, OutOfTime, Stale
 from migration.model import Vm
 from migration.sites import Progress
-from migration.upgrade import (
-    MARK,
-    Await,
-    Connection,
-    Enter,
-    Fleet,
-    Install,
-    Leave,
-    Mark,
-    Member,
-    Move,
-    Reboot,
-    Reconnect,
-    Step,
-)
+from migration.upgrade import Await, Enter, Install, Leave, Mark, Move, Reboot, Reconnect, Step
 from migration.upgrade_concerns import Against
+from migration.upgrade_fleet import MARK, Connection, Fleet, Member
 from migration.upgrade_host import Limits
 from vsphere import esxcli, tasks
 from vsphere.compute import reserves
@@ -161,7 +148,7 @@ class UpgradedCluster:
         )
 
     def _next_image(self, name: str, host: vim.HostSystem) -> str:
-        """Return the image that is installed beside the one that runs; "" where there is none, or where the host does not say."""
+        """Return the image that is installed beside the one that runs; "" where none is, or the host does not say."""
         try:
             found = esxcli.run(self._site, host, name, "software profile get", {"rebootingimage": True}, reads=True)
         except esxcli.CommandFailed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from migration import presentation, retire
+from migration import presentation, retire, upgrade_concerns
 from migration.model import Severity
 from migration.rule import Kind
 
@@ -85,6 +85,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
     _volume("not-presented", "has no device", "present the LUN to the host and zone it, then run again"),
     *presentation.KINDS,
     *retire.KINDS,
+    *upgrade_concerns.KINDS,
     _kind(
         "rollback.volume-not-seen",
         "Its files belong on an old datastore that the target does not show.",
