@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from migration import evc, presentation, retire
+from migration import evc, new_site, presentation, retire
 from migration.model import Severity
 from migration.rule import Kind
 
@@ -83,6 +83,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
     ),
     _volume("not-scanned", "has a device, but is not opened", "see the host's log for why it does not open the volume"),
     _volume("not-presented", "has no device", "present the LUN to the host and zone it, then run again"),
+    *new_site.KINDS,
     *presentation.KINDS,
     *retire.KINDS,
     _kind(

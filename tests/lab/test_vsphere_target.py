@@ -8,11 +8,12 @@ import pytest
 
 from migration.errors import Blocked, Stale
 from migration.evc import Server, against, choose
+from migration.new_site import Stands
 from migration.wanted import Identity
 from tests.lab.conftest import endpoints
 from tools.running_lab import Lab
 from vsphere import evc, site_storage
-from vsphere.existing import existing
+from vsphere.existing import There, existing
 from vsphere.site import Site
 from vsphere.site_storage import OldVolume, State
 from vsphere.sites import VSphereSites
@@ -129,3 +130,12 @@ def test_what_exists_at_an_empty_and_at_a_built_site(lab: Lab, built: Lab) -> No
     assert "gold7-01" in found["datastore"]
     assert found["cluster"]["prod7"].startswith("domain-c")
     assert lab.writes == built.writes == 0
+
+
+def test_what_another_datacenter_has_is_not_ours_to_adopt(built: Lab) -> None:
+    endpoint = endpoints(built)["target"]
+    there = There(endpoint)
+    assert set(there.ids("tokyo7")["cluster"]) == {"prod7"}
+    other = there.ids("osaka7")
+    assert {kind for kind, names in other.items() if names} == {"datacenter", "host", "datastore"}
+    assert there.hosts() == dict.fromkeys(HOSTS, Stands("prod7", "tokyo7", str(endpoint)))
