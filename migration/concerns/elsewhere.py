@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from migration import new_site, presentation, retire
+from migration import evc, new_site, presentation, retire
 from migration.model import Severity
 from migration.rule import Kind
 
@@ -96,12 +96,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
         "The target has no cluster of the name whose EVC mode is to be set.",
         "correct cluster.name, or create it first",
     ),
-    _kind(
-        "evc.no-common-mode",
-        "The cluster's hosts have no EVC mode in common.",
-        "see that all hosts are connected and of one CPU vendor, or take one out of the cluster",
-        "S28, S30",
-    ),
+    *evc.KINDS,
     _kind(
         "evc.refused",
         "vCenter's dry run refuses the EVC mode for some hosts.",
