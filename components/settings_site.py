@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings_forms import Evc, Host, HostThumbprint, Model, Name, Server, StoreName, Thumbprint
+from components.settings_networks import Address, Network, StandardSwitch, Switch, Vmotion
 
 
 class Vcenter(Model):
@@ -28,29 +29,14 @@ class Cluster(Model):
 
 
 class NewHost(Model):
-    """A host that joins the new cluster; its certificate is pinned, by SHA-1: the only form that AddHost takes."""
+    """A host of the new cluster; its certificate is pinned, by SHA-1: the only form that AddHost takes.
 
-    name: Host
-    thumbprint: HostThumbprint
-
-
-class Switch(Model):
-    """The distributed switch, and the network cards that each host gives to it.
-
-    `version`: such as `6.6.0`; absent, the newest that vCenter knows. A VM that leaves a distributed switch of the old site
-    live needs one of the same version here.
+    One that is in the cluster already is adopted, and needs no thumbprint. `vmotion` is the address of its vMotion adapter.
     """
 
-    name: Name
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] | None = None
-    uplinks: Annotated[tuple[Annotated[str, Field(pattern=r"^vmnic[0-9]+$")], ...], Field(min_length=1)]
-
-
-class Network(Model):
-    """A distributed port group."""
-
-    name: Name
-    vlan: Annotated[int, Field(ge=0, le=4094)] = 0
+    name: Host
+    thumbprint: HostThumbprint | None = None
+    vmotion: Address | None = None
 
 
 class Datastore(Model):
@@ -76,8 +62,24 @@ class Target(Vcenter):
     hosts: Annotated[tuple[NewHost, ...], Field(min_length=1)]
     host_username: str = "root"
     switch: Switch | None = None
+    switches: tuple[StandardSwitch, ...] = ()
     networks: tuple[Network, ...] = ()
+    vmotion: Vmotion | None = None
     datastores: Annotated[tuple[Datastore, ...], Field(min_length=1)]
+
+    def is_standard(self, switch: str | None) -> bool:
+        """Say whether the name is that of a standard switch."""
+        return switch in {one.name for one in self.switches}
+
+    @property
+    def standard(self) -> tuple[Network, ...]:
+        """The networks that are on a standard switch of each host."""
+        return tuple(network for network in self.networks if self.is_standard(network.switch))
+
+    @property
+    def distributed(self) -> tuple[Network, ...]:
+        """The networks that are on the distributed switch."""
+        return tuple(network for network in self.networks if not self.is_standard(network.switch))
 
 
 class Fabric(Model):
