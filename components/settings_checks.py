@@ -37,6 +37,7 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
         *_switchless(target, _named(networks)),
         *_twice("esxodus:oldDatastores", "datastore", old),
         *_old_and_new(old, _named(new)),
+        *_fabric(_keys(data.get("fabric")), data.get("fabricPassword")),
         *_twice("esxodus:waves", "wave", _named(waves)),
         *_twice("esxodus:waves", "VM", [f"{name} {uuid}".strip() for _, name, uuid in vms]),
         *_unclear(vms),
@@ -118,6 +119,33 @@ def _switchless(target: Mapping[str, Any], networks: Sequence[str]) -> list[str]
     if not networks or target.get("switch") is not None:
         return []
     return [f"esxodus:target.switch: missing; the networks {', '.join(networks)} are port groups of it"]
+
+
+def _fabric(fabric: Mapping[str, Any], password: object) -> list[str]:
+    """Return what a kind of fabric lacks, or has and has no use for."""
+    kind, fabrics = fabric.get("kind", "manual"), _entries(fabric.get("fabrics"))
+    problems = _twice("esxodus:fabric.fabrics", "fabric", _named(fabrics))
+    if kind == "brocade":
+        if not fabrics:
+            problems.append("esxodus:fabric.fabrics: empty; each fabric's switch is needed, two as a rule")
+        if not password:
+            problems.append("esxodus:fabricPassword: missing; set it with `pulumi config set --secret fabricPassword`")
+    for number, entry in fabrics:
+        path = f"esxodus:fabric.fabrics[{number}]"
+        if kind == "brocade":
+            problems += [f"{path}.{key}: missing" for key in ("switch", "username") if not entry.get(key)]
+            problems += [
+                f"{path}.{key}: only of kind manual" for key in ("hbas", "vsan", "configuration") if key in entry
+            ]
+            problems += _verified(path, entry)
+        elif kind == "manual":
+            only = ("switch", "username", "thumbprint", "caFile", "vfid")
+            problems += [f"{path}.{key}: only of kind brocade" for key in only if key in entry]
+            if not entry.get("configuration"):
+                problems.append(
+                    f"{path}.configuration: missing; the configuration or zone set that the zones are added to"
+                )
+    return problems
 
 
 def _old_and_new(old: Sequence[str], new: Sequence[str]) -> list[str]:

@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings_forms import Evc, Host, HostThumbprint, Model, Name, Server, StoreName, Thumbprint
+from components.settings_forms import (
+    Adapter,
+    Evc,
+    FabricName,
+    FabricWord,
+    Host,
+    HostThumbprint,
+    Model,
+    Name,
+    PortName,
+    Server,
+    StoreName,
+    Thumbprint,
+)
 
 
 class Vcenter(Model):
@@ -80,7 +93,32 @@ class Target(Vcenter):
     datastores: Annotated[tuple[Datastore, ...], Field(min_length=1)]
 
 
-class Fabric(Model):
-    """How the old array reaches the new hosts: `manual` means that the SAN team has zoned and presented it."""
+class FabricSwitch(Model):
+    """One fabric. `brocade`: its principal switch, how it is reached and verified, and the logical fabric's number (`vfid`).
 
-    kind: Literal["manual"] = "manual"
+    `manual`: the adapters of the hosts that are in it, and what the configuration (Fabric OS) or the zone set (NX-OS, with its
+    `vsan`) is called.
+    """
+
+    name: FabricName
+    switch: Server | None = None
+    username: Annotated[str, Field(min_length=1)] | None = None
+    thumbprint: Thumbprint | None = None
+    ca_file: str | None = None
+    vfid: Annotated[int, Field(ge=1, le=128)] | None = None
+    hbas: Annotated[tuple[Adapter, ...], Field(min_length=1)] = ("vmhba2",)
+    vsan: Annotated[int, Field(ge=1, le=4093)] | None = None
+    configuration: FabricName | None = None
+
+
+class Fabric(Model):
+    """How the old array reaches the new hosts. `manual`: people zone it; with `fabrics`, they are told what to type in.
+
+    `brocade`: zoned by the switches' REST interface. `targets` are the old array's ports; absent: those that the old hosts use.
+    """
+
+    kind: Literal["manual", "brocade"] = "manual"
+    zones: Literal["initiator", "peer"] = "initiator"
+    prefix: FabricWord = "esxodus"
+    targets: tuple[PortName, ...] = ()
+    fabrics: tuple[FabricSwitch, ...] = ()
