@@ -23,9 +23,10 @@ SECRETS: Final = ("sourcePassword", "targetPassword", "hostPassword", "fabricPas
 
 
 class Lab(Model):
-    """Only of lab stacks: the scenario that the lab serves."""
+    """Only of lab stacks: the scenario that the lab serves; `retire`: the demo retires the old datastores in the end."""
 
     scenario: str
+    retire: bool = False
 
 
 class Settings(Model):

@@ -99,6 +99,7 @@ class SourceStorage(pulumi.ComponentResource):
                 fabric=self._fabric(),
                 made=self._zones.made,
                 hosts=self._hosts,
+                datastores=self._stack.old_names,
                 preview=self._preview,
                 opts=pulumi.ResourceOptions(depends_on=[retired]),
             )

@@ -62,25 +62,28 @@ class Switch:
 
         Raises: Refused, Unreachable, Paused.
         """
-        pair = base64.b64encode(f"{self.endpoint.username}:{self.endpoint.password}".encode()).decode()
         try:
-            status, headers, body = self._patiently("POST", "/rest/login", f"Basic {pair}", None)
+            self._login()
         except MigrationError:
             self._peer.close()
             raise
+        return self
+
+    def _login(self) -> None:
+        pair = base64.b64encode(f"{self.endpoint.username}:{self.endpoint.password}".encode()).decode()
+        status, headers, body = self._patiently("POST", "/rest/login", f"Basic {pair}", None)
         self._token = headers.get("Authorization") or ""
         if status == http.HTTPStatus.UNAUTHORIZED:
             raise Refused(f"{self.endpoint}: it does not let {self.endpoint.username!r} in: {_reason(body)}")
         if status != http.HTTPStatus.OK or not self._token:
             raise Unexpected(f"{self.endpoint}: the login was answered with {status}: {_reason(body)}")
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Log out. Whether that succeeds changes nothing; a transaction that was left open would be dropped by it."""
         with contextlib.suppress(MigrationError):
-            self._ask("POST", "/rest/logout", self._token, None)
+            self._patiently("POST", "/rest/logout", self._token, None)
         self._peer.close()
 
     def zoning(self) -> Zoning:
@@ -144,7 +147,7 @@ class Switch:
                 for method, path, body in _calls(before, change):
                     begun = True
                     self._write(method, path, body)
-            self._same(self.defined(), change.defined(before))
+            self._same(before, change)
             with self._meanwhile(before):
                 enable = f"{ZONING}/effective-configuration/cfg-name/{quote(before.configuration)}"
                 self._write("PATCH", enable, {"checksum": before.checksum})
@@ -183,21 +186,30 @@ class Switch:
             )
         return after
 
-    def _same(self, working: Defined, expected: Defined) -> None:
+    def _same(self, before: Zoning, change: Change) -> None:
         """See that the transaction would save what is meant, and nothing else.
 
-        Raises: Unexpected.
+        Raises: Blocked where somebody has saved something meanwhile; Unexpected.
         """
+        working, expected = self.defined(), change.defined(before)
         wrong = [f"zone {name}" for name in _differing(working.zones, expected.zones, Zone.same)]
         wrong += [f"alias {name}" for name in _differing(working.aliases, expected.aliases, lambda a, b: a == b)]
         wrong += [
             f"configuration {name}"
             for name in _differing(working.configurations, expected.configurations, lambda a, b: sorted(a) == sorted(b))
         ]
-        if wrong:
-            raise Unexpected(
-                f"{self.fabric}: the transaction would also change {', '.join(wrong)}: it is dropped, nothing is saved"
-            )
+        if not wrong:
+            return
+        self._unchanged(before, f"it would also change {', '.join(wrong)}")
+        raise Unexpected(
+            f"{self.fabric}: the transaction would also change {', '.join(wrong)}: it is dropped, nothing is saved"
+        )
+
+    def _unchanged(self, before: Zoning, problem: str) -> None:
+        """Raise Blocked where the zoning that is saved is not what was read: that is what the problem comes from."""
+        if str(self._effective().get("checksum") or "") != before.checksum:
+            sentence = f"the zoning has another checksum now than when it was read ({problem})"
+            raise Blocked([Against.MEANWHILE.concern(self.fabric, sentence)])
 
     @contextlib.contextmanager
     def _meanwhile(self, before: Zoning) -> Iterator[None]:
@@ -208,10 +220,7 @@ class Switch:
         try:
             yield
         except Refused as error:
-            now = self._effective()
-            if str(now.get("checksum") or "") != before.checksum:
-                sentence = f"the zoning has another checksum now than when it was read ({error})"
-                raise Blocked([Against.MEANWHILE.concern(self.fabric, sentence)]) from error
+            self._unchanged(before, str(error))
             if "transaction" in str(error).lower():
                 raise Blocked([Against.TRANSACTION.concern(self.fabric, f"the switch says: {error}")]) from error
             raise

@@ -121,6 +121,24 @@ def plans(
     ]
 
 
+def ours(inputs: Mapping[str, Any], fabrics: Fabrics) -> dict[str, dict[str, Zone]]:
+    """Return the zones that are there under the names that we give, by fabric: a preview is not told what we made."""
+    found = ports(inputs)
+    names = {
+        fabric: [
+            zone.name
+            for zone in zoning.wanted(
+                fabric, found.initiators, found.targets or ("",), style=inputs["zones"], prefix=inputs["prefix"]
+            )
+        ]
+        for fabric in fabrics.zonings
+    }
+    return {
+        fabric: {name: seen.defined.zones[name] for name in names[fabric] if name in seen.defined.zones}
+        for fabric, seen in fabrics.zonings.items()
+    }
+
+
 def written(zones: Mapping[str, Zone]) -> dict[str, Any]:
     """Return zones by name as JSON has them."""
     return {

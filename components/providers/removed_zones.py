@@ -40,8 +40,9 @@ class RemovedZonesProvider(ResourceProvider):
             concerns: list[Concern] = []
             if news["kind"] == fabrics.BROCADE:
                 try:
-                    with fabrics.opened([*fabrics.made(news)]) as seen:
-                        plans = [zoning.removal(seen.zonings[name], made) for name, made in fabrics.made(news).items()]
+                    with fabrics.opened([one["name"] for one in news["fabrics"]]) as seen:
+                        found = fabrics.made(news) or fabrics.ours(news, seen)
+                        plans = [zoning.removal(seen.zonings[name], zones) for name, zones in found.items()]
                 except Blocked as error:
                     concerns, plans = list(error.concerns), []
                 for plan in plans:
@@ -93,11 +94,12 @@ class RemovedZones(Resource, module="esxodus", name="RemovedZones"):
         fabric: Mapping[str, Any],
         made: pulumi.Input[Mapping[str, Any]],
         hosts: Sequence[str],
+        datastores: Sequence[str],
         preview: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare that these zones are gone. `made` is `FabricZones.made`; `fabric`, `preview`: as there."""
-        inputs = {**fabric, "made": made, "hosts": list(hosts), "preview": preview}
+        inputs = {**fabric, "made": made, "hosts": list(hosts), "datastores": list(datastores), "preview": preview}
         told = ("complete", "before", "after", "commands", "audit")
         super().__init__(RemovedZonesProvider(), name, {**dict.fromkeys(told), **inputs}, opts)
 
