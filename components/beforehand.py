@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from components.providers import access
 from components.target_site import Adoption, state_of_this_stack
-from migration.errors import SettingsError
+from migration import new_site
+from migration.errors import Blocked, SettingsError
 from vsphere import site_storage
-from vsphere.existing import Existing, existing
+from vsphere.existing import Existing, There
 from vsphere.journeys import on_their_way
 from vsphere.names import encoded
 from vsphere.session import close_all
@@ -21,20 +22,25 @@ if TYPE_CHECKING:
 
     from components.settings import Settings
     from components.settings_site import Datastore
+    from migration.new_site import Stands
     from migration.wanted import Identity
 
 
 def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
     """Verify both vCenters, log in, and return what to adopt, and which VMs are on their way. Changes nothing.
 
-    Raises: Refused, Unreachable; SettingsError where a new datastore is wanted on a disk that may hold data, or where something
-    is to be created under a name that vSphere would change.
+    Raises: Refused, Unreachable; Blocked where a declared host stands elsewhere; SettingsError where a new datastore is wanted
+    on a disk that may hold data, where something is to be created under a name that vSphere would change, or where a host that
+    is to join has no thumbprint.
     """
     endpoints = access.endpoints(stack)
     try:
         source, target = (Site(endpoints[name], News(), threading.Event()) for name in ("source", "target"))
-        there = existing(endpoints["target"])
+        target_there = There(endpoints["target"])
+        refuse_misplaced_hosts(stack, target_there.hosts(), There(endpoints["source"]).hosts())
+        there = target_there.ids(stack.target.datacenter)
         refuse_escaped_names(stack, there)
+        refuse_unknown_hosts(stack, there)
         new = [datastore for datastore in stack.target.datastores if datastore.name not in there["datastore"]]
         if new:
             hosts = [host.name for host in stack.target.hosts]
@@ -45,6 +51,34 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
     return Adoption(there, state_of_this_stack()), travelling
+
+
+def refuse_misplaced_hosts(stack: Settings, here: Mapping[str, Stands], elsewhere: Mapping[str, Stands]) -> None:
+    """Refuse hosts that stand elsewhere than they are declared: what exists is adopted where it is, and no host is moved.
+
+    `here` are the target's hosts, `elsewhere` those of the source.
+
+    Raises: Blocked, naming every such host.
+    """
+    target = stack.target
+    hosts = [host.name for host in target.hosts]
+    if found := list(new_site.misplaced(hosts, target.cluster.name, target.datacenter, here, elsewhere)):
+        raise Blocked(found)
+
+
+def refuse_unknown_hosts(stack: Settings, there: Existing) -> None:
+    """Refuse hosts without a thumbprint that are not at the target yet: only what is there can be adopted.
+
+    Raises: SettingsError, naming every such host.
+    """
+    problems = [
+        f"esxodus:target.hosts[{number}].thumbprint: missing; {host.name} is not at {stack.target.vcenter} yet, "
+        "and a host that joins is known by its certificate"
+        for number, host in enumerate(stack.target.hosts)
+        if host.thumbprint is None and host.name not in there["host"]
+    ]
+    if problems:
+        raise SettingsError(problems)
 
 
 def refuse_escaped_names(stack: Settings, there: Existing) -> None:

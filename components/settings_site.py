@@ -41,10 +41,13 @@ class Cluster(Model):
 
 
 class NewHost(Model):
-    """A host that joins the new cluster; its certificate is pinned, by SHA-1: the only form that AddHost takes."""
+    """A host of the new cluster; its certificate is pinned, by SHA-1: the only form that AddHost takes.
+
+    One that is in the cluster already is adopted, and needs no thumbprint.
+    """
 
     name: Host
-    thumbprint: HostThumbprint
+    thumbprint: HostThumbprint | None = None
 
 
 class Switch(Model):

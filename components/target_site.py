@@ -144,7 +144,7 @@ class TargetSite(pulumi.ComponentResource):
             thumbprint=host.thumbprint,
             cluster=cluster,
             # Only joining needs the password; from then on vCenter has an account of its own on the host.
-            opts=self._but("username", "password"),
+            opts=self._but("username", "password", *(() if host.thumbprint else ("thumbprint",))),
         ).id
 
     def _switch(

@@ -8,11 +8,12 @@ from migration.observation import Host, Observation, Volume
 from migration.wanted import VmSpec
 
 
-def as_declared(spec: VmSpec, seen: Observation) -> Observation:
+def as_declared(spec: VmSpec, seen: Observation, evc: frozenset[str] = frozenset()) -> Observation:
     """Return the observation with the target's declared networks, its new datastores, and the old ones mounted.
 
     What is there already stays as it is seen, but for the hosts of the declared cluster: they will see the declared networks
-    and volumes. Where the cluster has no usable host yet, one stands for those that may join.
+    and volumes, and offer the modes `evc` once its EVC mode is set; none: they offer what they do now. Where the cluster has
+    no usable host yet, one stands for those that may join.
     """
     target = seen.sites.get(spec.target)
     source = seen.sites.get(spec.source)
@@ -28,7 +29,10 @@ def as_declared(spec: VmSpec, seen: Observation) -> Observation:
     if not any(host.usable for host in there):
         there.append(Host("declared", spec.cluster))
     others = [host for host in target.hosts if host.cluster != spec.cluster]
-    built = [replace(one, networks=one.networks | networks, volumes=one.volumes | volumes) for one in there]
+    built = [
+        replace(one, networks=one.networks | networks, volumes=one.volumes | volumes, evc=evc or one.evc)
+        for one in there
+    ]
     switch = spec.declared_switch or target.version
     view = replace(
         target,

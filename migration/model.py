@@ -225,9 +225,9 @@ class InFlight:
 class Vm:
     """A VM as one site has it registered. Memory and its reservation are GiB, the CPU's reservation MHz.
 
-    `evc` is the mode that a running one needs at least; `depth` the longest chain of snapshots; `addresses` are the IP
-    addresses that VMware Tools report, link-local ones left out; `pools` are its resource pool and those around it,
-    outermost first; `pinned` says what binds it to processors or memory nodes ("CPU affinity"), "" where nothing does;
+    `evc` is the mode that one that runs or is suspended needs at least; `depth` the longest chain of snapshots; `addresses`
+    are the IP addresses that VMware Tools report, link-local ones left out; `pools` are its resource pool and those around
+    it, outermost first; `pinned` says what binds it to processors or memory nodes ("CPU affinity"), "" where nothing does;
     `locked` holds the methods that somebody, such as a backup product, has disabled; `lease` says which run is at work on it.
     """
 

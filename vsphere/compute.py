@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyVmomi import vim
 
+from migration.evc_modes import covered
 from migration.model import Power
 from migration.observation import Cluster, Host
-from vsphere.evc_modes import covered
 from vsphere.hardware import GIB
 from vsphere.links import SLOW
 from vsphere.machines import reserved

@@ -5,43 +5,21 @@ Modes are read from the vCenter at run time, for which ones exist depends on its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pyVmomi import vim
 
-from migration.errors import Blocked, SettingsError, Unexpected
-from migration.model import Concern, Severity
+from migration.errors import Blocked, Unexpected
+from migration.evc import Evc, Guest, Server
+from migration.model import Concern, Power, Severity
 from vsphere import faults
-from vsphere.evc_modes import Mode, modes
+from vsphere.evc_modes import modes
 from vsphere.names import decoded
 from vsphere.reading import collect
 from vsphere.session import moref
 from vsphere.site import Site
 from vsphere.snapshot import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Evc:
-    """A cluster's EVC: its present mode, "" where EVC is off, and the highest mode of each host, "" where not reported."""
-
-    cluster: str
-    current: str
-    hosts: Mapping[str, str]
-    modes: tuple[Mode, ...]
-
-
-def highest_common(ceilings: Collection[str], modes: Sequence[Mode]) -> str | None:
-    """Return the key of the highest mode that every ceiling covers; None where there is none, such as with mixed vendors.
-
-    `ceilings` are the hosts' own highest modes.
-    """
-    known = {mode.key: mode for mode in modes}
-    if not ceilings or not set(ceilings) <= set(known):
-        return None
-    common = [mode for mode in modes if all(known[key].covers(mode) for key in ceilings)]
-    return max(common, key=lambda mode: (mode.tier, len(mode.track))).key if common else None
 
 
 def read(site: Site, cluster: str) -> Evc:
@@ -51,50 +29,40 @@ def read(site: Site, cluster: str) -> Evc:
     """
     found = _cluster(site, cluster)
     doing = f"reading EVC of {cluster}"
+    paths = ("name", "parent", "summary.maxEVCModeKey", "runtime.connectionState")
     hosts = {
-        decoded(str(host.get("name"))): str(host.get("summary.maxEVCModeKey", ""))
-        for host in collect(site.session, doing, vim.HostSystem, ("name", "parent", "summary.maxEVCModeKey"))
+        host.moref: Server(
+            decoded(str(host.get("name"))),
+            str(host.get("summary.maxEVCModeKey", "")),
+            str(host.get("runtime.connectionState")) == "connected",
+        )
+        for host in collect(site.session, doing, vim.HostSystem, paths)
         if host.target("parent") == found.moref
     }
     state = _state(site, found, doing)
-    return Evc(cluster, str(state.currentEVCModeKey or ""), hosts, modes(state.supportedEVCMode or ()))
+    current = str(state.currentEVCModeKey or "")
+    guests = tuple(_guests(site, doing, hosts, evc=bool(current)))
+    return Evc(cluster, current, tuple(hosts.values()), modes(state.supportedEVCMode or ()), guests)
 
 
-def wanted(evc: Evc, setting: str) -> str:
-    """Return the mode that the setting asks for: a key, or for "auto" the highest one that all hosts can do.
+def _guests(site: Site, doing: str, hosts: Mapping[str, Server], *, evc: bool) -> Iterator[Guest]:
+    """Yield the VMs on these hosts that run or are suspended, each with the least mode that it can run with.
 
-    Raises: SettingsError for a key that the vCenter does not know; Blocked where "auto" finds none.
+    The API tells that of a VM in a cluster with EVC; of another one it is what its host has (VirtualMachineRuntimeInfo).
     """
-    if setting != "auto":
-        known = [mode.key for mode in evc.modes]
-        if setting not in known:
-            raise SettingsError([f"cluster.evc: {setting!r} is none of auto, {', '.join(known)}"])
-        return setting
-    if evc.current and not all(evc.hosts.values()):
-        return (
-            evc.current
-        )  # a host that does not report its ceiling, such as a dead one, is no reason to change anything
-    found = highest_common(list(evc.hosts.values()), evc.modes)
-    if found is None:
-        ceilings = (
-            ", ".join(f"{host}: {mode or 'not reported'}" for host, mode in sorted(evc.hosts.items())) or "no hosts"
-        )
-        raise Blocked(
-            (
-                Concern(
-                    "evc.no-common-mode",
-                    Severity.BLOCKS,
-                    evc.cluster,
-                    f"its hosts have no EVC mode in common ({ceilings})",
-                    "see that all hosts are connected and of one CPU vendor, or take one out of the cluster",
-                ),
-            )
-        )
-    return found
+    paths = ("name", "runtime.powerState", "runtime.host", "runtime.minRequiredEVCModeKey")
+    for vm in collect(site.session, doing, vim.VirtualMachine, paths):
+        host, power = hosts.get(vm.target("runtime.host")), str(vm.get("runtime.powerState"))
+        if host and power != Power.OFF:
+            needs = str(vm.get("runtime.minRequiredEVCModeKey") or ("" if evc else host.ceiling))
+            yield Guest(decoded(str(vm.get("name"))), host.name, needs, power == Power.SUSPENDED)
 
 
 def check(site: Site, cluster: str, key: str) -> tuple[Concern, ...]:
-    """Return what would stand against the mode, by vCenter's own dry run; changes nothing. Empty: nothing.
+    """Return what would stand against the mode, by vCenter's own dry run. Empty: nothing.
+
+    It changes nothing, but it is a task, which vCenter lists among its recent ones: a preview does without it, and decides from
+    what it has read (migration.evc.against).
 
     Raises: MigrationError.
     """
@@ -106,16 +74,17 @@ def check(site: Site, cluster: str, key: str) -> tuple[Concern, ...]:
         host.moref: decoded(str(host.get("name")))
         for host in collect(site.session, "reading host names", vim.HostSystem, ("name",))
     }
-    return tuple(_concern(result, cluster, names) for result in results or () if result.error is not None)
+    return tuple(_concern(site, result, cluster, names) for result in results or () if result.error is not None)
 
 
 def configure(site: Site, cluster: str, key: str) -> None:
-    """Set the mode. vCenter refuses what would break a running VM.
+    """Set the mode. vCenter refuses what would break a running VM. Afterwards the site's observations know of it.
 
     Raises: MigrationError.
     """
     found = _cluster(site, cluster)
     site.run(cluster, f"set EVC mode {key}", _start(site, found, lambda evc: evc.ConfigureEvc(key, None)))
+    site.watch.refresh((vim.HostSystem,))
 
 
 def _cluster(site: Site, name: str) -> Record:
@@ -158,13 +127,16 @@ def _start(site: Site, cluster: Record, call: Callable[[vim.cluster.EVCManager],
     return lambda: call(evc)
 
 
-def _concern(result: Any, cluster: str, names: Mapping[str, str]) -> Concern:
+def _concern(site: Site, result: Any, cluster: str, names: Mapping[str, str]) -> Concern:
     name = faults.fault_name(result.error)
     hosts = ", ".join(sorted(names.get(Record(host, {}).moref, "a host") for host in result.host or ())) or cluster
+    meant = faults.translated(result.error, site.endpoint, f"try EVC mode {result.evcModeKey}", cluster)
     return Concern(
         "evc.refused",
         Severity.BLOCKS,
         cluster,
         f"EVC mode {result.evcModeKey} is refused for {hosts}: {faults.reasons(result.error)} ({name})",
-        "choose a mode that these hosts and their running VMs support, or auto",
+        meant.concerns[0].remedy
+        if isinstance(meant, Blocked)
+        else "choose a mode that these hosts and their running VMs support, or auto",
     )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from pyVmomi import vim
-from pyVmomi.VmomiSupport import ManagedObject
 
+from migration.new_site import Stands
 from vsphere.names import decoded
 from vsphere.reading import collect
-from vsphere.session import session
+from vsphere.session import moref, session
 from vsphere.snapshot import Record
 from vsphere.tls import Endpoint
 
 Existing = Mapping[str, Mapping[str, str]]
 """From kind (datacenter, cluster, host, switch, network, datastore) to name to the id that pulumi-vsphere knows it by."""
 
-_KINDS: Final[Mapping[str, tuple[type[ManagedObject], str]]] = {
+_KINDS: Final[Mapping[str, tuple[type[vim.ManagedEntity], str]]] = {
     "datacenter": (vim.Datacenter, ""),
     "cluster": (vim.ClusterComputeResource, ""),
     "host": (vim.HostSystem, ""),
@@ -25,22 +25,77 @@ _KINDS: Final[Mapping[str, tuple[type[ManagedObject], str]]] = {
     "network": (vim.dvs.DistributedVirtualPortgroup, ""),
     "datastore": (vim.Datastore, ""),
 }
+_EVERYWHERE: Final = ("datacenter", "host", "datastore")
+"""Kinds that are looked for in the whole vCenter. A datastore's name may be there once for each datacenter, yet nothing is
+formatted where another one of that name may be the same."""
+_READ: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = {
+    vim.Folder: ("name", "parent"),
+    vim.Datacenter: ("name", "parent"),
+    vim.ComputeResource: ("name", "parent"),
+    vim.HostSystem: ("name", "parent", "runtime.connectionState"),
+    vim.DistributedVirtualSwitch: ("name", "parent", "uuid"),
+    vim.dvs.DistributedVirtualPortgroup: ("name", "parent"),
+    vim.Datastore: ("name", "parent"),
+}
+
+
+class There:
+    """What one vCenter has at one moment."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Read it, each kind in bulk; changes nothing.
+
+        Raises: Refused, Unreachable.
+        """
+        self._vcenter = str(endpoint)
+        self._records: dict[str, Record] = {}
+        for kind, paths in _READ.items():
+            doing = f"reading what exists: {kind.__name__.rpartition('.')[2]}"
+            self._records |= {record.moref: record for record in collect(session(endpoint), doing, kind, paths)}
+
+    def ids(self, datacenter: str = "") -> Existing:
+        """Return what can be adopted: what is elsewhere than in this datacenter is another thing of the same name.
+
+        Every datacenter's, where none is given. A distributed switch is known by its UUID, all else by its MoRef.
+        """
+        return {
+            kind: {
+                _name(record): str(record.get(key)) if key else record.moref
+                for record in self._of(managed)
+                if kind in _EVERYWHERE or datacenter in ("", self._datacenter(record))
+            }
+            for kind, (managed, key) in _KINDS.items()
+        }
+
+    def hosts(self) -> dict[str, Stands]:
+        """Return where each host stands, by its name."""
+        return {_name(record): self._stands(record) for record in self._of(vim.HostSystem)}
+
+    def _of(self, kind: type[vim.ManagedEntity]) -> Iterator[Record]:
+        return (record for record in self._records.values() if isinstance(record.ref, kind))
+
+    def _stands(self, host: Record) -> Stands:
+        parent = self._records.get(host.target("parent"))
+        cluster = parent if parent and isinstance(parent.ref, vim.ClusterComputeResource) else None
+        connected = str(host.get("runtime.connectionState", "")) == "connected"
+        return Stands(_name(cluster) if cluster else "", self._datacenter(host), self._vcenter, connected)
+
+    def _datacenter(self, record: Record) -> str:
+        """Return the name of the datacenter that it is in, "" where it is in none."""
+        here: Record | None = record
+        while here is not None and not isinstance(here.ref, vim.Datacenter):
+            parent: Any = here.get("parent")
+            here = self._records.get(moref(parent)) if parent is not None else None
+        return _name(here) if here else ""
+
+
+def _name(record: Record) -> str:
+    return decoded(str(record.get("name", "")))
 
 
 def existing(endpoint: Endpoint) -> Existing:
-    """Return what the vCenter has; changes nothing. A distributed switch is known by its UUID, all else by its MoRef.
+    """Return what the vCenter has, in whatever datacenter; changes nothing.
 
     Raises: Refused, Unreachable.
     """
-    return {kind: _ids(endpoint, kind) for kind in _KINDS}
-
-
-def _ids(endpoint: Endpoint, kind: str) -> dict[str, str]:
-    managed, key = _KINDS[kind]
-    paths = ["name", *([key] if key else [])]
-    records = collect(session(endpoint), f"reading what exists: {kind}", managed, paths)
-    return {decoded(str(record.get("name"))): _id(record, key) for record in records}
-
-
-def _id(record: Record, key: str) -> str:
-    return str(record.get(key)) if key else record.moref
+    return There(endpoint).ids()

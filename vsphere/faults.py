@@ -136,6 +136,12 @@ def _details(fault: vmodl.MethodFault) -> Iterator[str]:
             yield f"the certificate there has the thumbprint {_text(fault, 'thumbprint')}"
         case vim.fault.CannotAccessVmDevice() | vim.fault.CannotUseNetwork():
             yield " with ".join(filter(None, (_text(fault, "device"), _text(fault, "backing"))))
+        case vim.fault.EVCModeIllegalByVendor():
+            yield f"it is for {fault.modeCPUVendor or 'other'} processors, the hosts have {fault.clusterCPUVendor or 'others'}"
+        case vim.fault.EVCModeUnsupportedByHosts() | vim.fault.ActiveVMsBlockingEVC():
+            yield _hosts(fault)
+        case vim.fault.EVCUnsupportedByHostHardware() | vim.fault.EVCUnsupportedByHostSoftware():
+            yield _hosts(fault)
         case vim.fault.DuplicateName():
             yield f"the name {fault.name!r} exists already"
         case vim.fault.AlreadyExists():
@@ -155,6 +161,12 @@ def _details(fault: vmodl.MethodFault) -> Iterator[str]:
             yield _text(fault, "reason")
         case _:
             return
+
+
+def _hosts(fault: vmodl.MethodFault) -> str:
+    """Return the hosts that a fault names, nothing where it names none."""
+    names = ", ".join(str(one) for one in getattr(fault, "hostName", None) or ())
+    return f"on {names}" if names else ""
 
 
 def _text(holder: object, field: str) -> str:

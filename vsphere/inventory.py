@@ -143,6 +143,9 @@ class Inventory:
             pool=self.path(pool.moref, vim.ResourcePool) if pool else "",
             host=decoded(str(host.get("name", ""))) if host else "",
             pools=tuple(self._pools(pool.moref)) if pool else (),
+            features=str(host.get("summary.maxEVCModeKey", ""))
+            if host and not host.get("summary.currentEVCModeKey")
+            else "",
         )
 
     def _pools(self, ref: str) -> Iterator[Pool]:

@@ -47,7 +47,7 @@ def machine(record: Record, around: Surroundings) -> Vm:
         question=_question(record.get("runtime.question")),
         in_flight=around.in_flight,
         vapp=record.get("parentVApp") is not None,
-        evc=str(record.get("runtime.minRequiredEVCModeKey", "")),
+        evc=_evc(record, around.place.features),
         cpus=int(record.get("config.hardware.numCPU", 0)),
         cpu_reservation=reserved(record, "config.cpuAllocation"),
         memory_reservation=reserved(record, "config.memoryAllocation") / 1024,
@@ -67,6 +67,13 @@ def machine(record: Record, around: Surroundings) -> Vm:
         reachable=_reachable(record),
         lease=lease(record.get("config.extraConfig", ())),
     )
+
+
+def _evc(record: Record, features: str) -> str:
+    """Return the mode that it needs. The API leaves it out for a VM in no EVC cluster (VirtualMachineRuntimeInfo)."""
+    if str(record.get("runtime.powerState", Power.OFF)) == Power.OFF:
+        return ""
+    return str(record.get("runtime.minRequiredEVCModeKey") or features)
 
 
 def instance_uuid(record: Record) -> str:

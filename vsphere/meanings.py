@@ -140,7 +140,29 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "NotEnoughLicenses": _blocked("license the hosts and the vCenter for it, or use method reattach"),
         "MigrationFault": _blocked(_MOVE),
         "SnapshotFault": _blocked("correct or remove the VM's snapshots, then run again"),
+        # EVC
+        "EVCModeIllegalByVendor": _blocked(
+            "set esxodus:target.cluster.evc to a mode of the hosts' CPU vendor, or to auto"
+        ),
+        "EVCModeUnsupportedByHosts": _blocked(
+            "set esxodus:target.cluster.evc to a mode that these hosts support, or to auto; what a BIOS switches off, such as "
+            "AES-NI or XD, lowers what a host supports"
+        ),
+        "EVCUnsupportedByHostHardware": _blocked(
+            "take the host out of the cluster, or leave esxodus:target.cluster.evc out"
+        ),
+        "EVCUnsupportedByHostSoftware": _blocked("update ESXi on the host, or take it out of the cluster"),
+        "HeterogenousHostsBlockingEVC": _blocked("hosts of two CPU vendors need two clusters"),
+        "DisconnectedHostsBlockingEVC": _blocked("connect every host of the cluster, or take it out, then run again"),
+        "ActiveVMsBlockingEVC": _blocked(
+            "power off the VMs there that run with more than the mode has (a restart of the guest is not enough), or keep the "
+            "higher mode, then run again"
+        ),
         "EVCConfigFault": _blocked("choose a mode that every host of the cluster supports"),
+        "EVCAdmissionFailed": _blocked(
+            "lower the cluster's EVC mode (esxodus:target.cluster.evc) to one that the host supports, or leave the host out; "
+            "VMs that run on it have to be powered off or moved away first"
+        ),
         "HostConfigFault": _blocked(_HOST),
         "HostConnectFault": _blocked(_HOST),
         "SSLVerifyFault": Meaning(Kind.REFUSED, "correct the thumbprint"),

@@ -105,8 +105,8 @@ SINCE_6_5: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingPro
 )
 """What is followed beside of a newer vCenter; asked for it, an older one would refuse the whole filter."""
 
-PLACES: Final = tuple(kind for kind in FOLLOWED if kind not in (vim.VirtualMachine, vim.Folder, vim.StoragePod))
-"""What a VM can be put on: what another program may have made just before."""
+PLACES: Final = tuple(kind for kind in FOLLOWED if kind is not vim.VirtualMachine)
+"""What a VM can be put on, and the folders by which that is found: what another program may have made just before."""
 
 
 def followed(api: str) -> Mapping[type[vim.ManagedEntity], tuple[str, ...]]:

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from pyVmomi import vim
 
+from migration.evc_modes import Mode
 from migration.metadata import Tag
 from vsphere import locks, privileges, tagging
-from vsphere.evc_modes import Mode, modes
+from vsphere.evc_modes import modes
 from vsphere.links import NETWORK, links
 from vsphere.names import numbers
 from vsphere.reading import collect, read_one

@@ -14,7 +14,10 @@ from vsphere.session import moref
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a VM is in its site's inventory; `pools` are its pool and those around it, outermost first."""
+    """Where a VM is in its site's inventory; `pools` are its pool and those around it, outermost first.
+
+    `features` is the highest EVC mode of its host where no EVC limits that: what is powered on there runs with it.
+    """
 
     datacenter: str
     cluster: str
@@ -22,6 +25,7 @@ class Place:
     pool: str
     host: str
     pools: tuple[Pool, ...] = ()
+    features: str = ""
 
 
 NOWHERE: Final = Place("", "", "", "", "")

@@ -18,7 +18,7 @@ from pulumi.dynamic import (
 )
 
 from components import outcomes
-from components.providers import access, runtime, verdict, vm_outputs
+from components.providers import access, evc_choice, runtime, verdict, vm_outputs
 from components.providers.vm_inputs import inputs_of, spec_of
 from components.totals import TOLD
 from migration import concerns, converge, decide, declared, live, plan, tenure
@@ -57,7 +57,7 @@ class MigratedVmProvider(ResourceProvider):
             call = runtime.current_call()
             spec = spec_of(news)
             seen, _ = access.sites().observe(spec.identity)
-            seen = tenure.at_a_glance(access.holder(), declared.as_declared(spec, seen))
+            seen = tenure.at_a_glance(access.holder(), declared.as_declared(spec, seen, evc_choice.coming()))
             foreseen = plan.plan(spec, seen, time.time())
             if foreseen.steps:
                 call.say(_foretold(spec, foreseen))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from migration import presentation, retire
+from migration import evc, new_site, presentation, retire
 from migration.model import Severity
 from migration.rule import Kind
 
@@ -83,6 +83,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
     ),
     _volume("not-scanned", "has a device, but is not opened", "see the host's log for why it does not open the volume"),
     _volume("not-presented", "has no device", "present the LUN to the host and zone it, then run again"),
+    *new_site.KINDS,
     *presentation.KINDS,
     *retire.KINDS,
     _kind(
@@ -95,12 +96,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
         "The target has no cluster of the name whose EVC mode is to be set.",
         "correct cluster.name, or create it first",
     ),
-    _kind(
-        "evc.no-common-mode",
-        "The cluster's hosts have no EVC mode in common.",
-        "see that all hosts are connected and of one CPU vendor, or take one out of the cluster",
-        "S28, S30",
-    ),
+    *evc.KINDS,
     _kind(
         "evc.refused",
         "vCenter's dry run refuses the EVC mode for some hosts.",

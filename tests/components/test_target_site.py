@@ -105,6 +105,14 @@ def test_what_exists_without_being_in_the_state_is_adopted_by_its_id(engine: Rec
     ]
 
 
+def test_a_host_that_we_have_built_keeps_its_thumbprint_when_the_settings_no_longer_name_it(engine: Recorder) -> None:
+    declare(engine, settings=changed("target.hosts.1", {"name": "esx72"}))
+    assert {host.name: host.ignored - {"username", "password"} for host in engine.of("Host")} == {
+        "esx71": frozenset(),
+        "esx72": {"thumbprint"},
+    }
+
+
 def test_what_is_in_the_state_stays_declared_although_it_exists(engine: Recorder) -> None:
     kind = "esxodus:index:TargetSite$vsphere:index/computeCluster:ComputeCluster"
     engine.state[f"urn:pulumi:test::esxodus::{kind}::prod7"] = {}

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from migration.errors import Blocked, Stale
+from migration.evc import Server, against, choose
+from migration.new_site import Stands
 from migration.wanted import Identity
 from tests.lab.conftest import endpoints
 from tools.running_lab import Lab
 from vsphere import evc, site_storage
-from vsphere.existing import existing
+from vsphere.existing import There, existing
 from vsphere.site import Site
 from vsphere.site_storage import OldVolume, State
 from vsphere.sites import VSphereSites
@@ -74,9 +76,11 @@ def test_a_host_that_is_not_there(built: Lab, opened: Opened) -> None:
 def test_evc_from_off_to_the_highest_common_mode(built: Lab, opened: Opened) -> None:
     site = opened(built).site("target")
     found = evc.read(site, "prod7")
-    assert (found.current, found.hosts) == ("", dict.fromkeys(HOSTS, "intel-cascadelake"))
-    mode = evc.wanted(found, "auto")
+    assert found.current == ""
+    assert found.hosts == tuple(Server(host, "intel-cascadelake") for host in HOSTS)
+    mode = choose(found, "auto").key
     assert mode == "intel-cascadelake"
+    assert against(found, mode) == ()
     assert evc.check(site, "prod7", mode) == ()
     assert built.writes == 0, "reading, choosing and the dry run change nothing"
     evc.configure(site, "prod7", mode)
@@ -88,11 +92,32 @@ def test_evc_refused_names_the_hosts(built: Lab, opened: Opened) -> None:
     found = evc.read(site, "prod6")
     assert found.current == "intel-ivybridge"
     newer = next(mode.key for mode in reversed(found.modes) if mode.key.startswith("intel"))
+    foreseen = against(found, newer)
     concerns = evc.check(site, "prod6", newer)
+    assert foreseen[0].id == "evc.host-cannot"
     assert concerns
+    assert "esx60-1.lab" in foreseen[0].sentence
     assert "esx60-1.lab" in concerns[0].sentence
     with pytest.raises(Blocked):
         evc.read(site, "nowhere")
+
+
+def test_lowering_is_foreseen_as_vcenter_refuses_it(built: Lab, opened: Opened) -> None:
+    site = opened(built).site("source")
+    found = evc.read(site, "prod6")
+    foreseen = against(found, "intel-sandybridge")
+    assert [concern.id for concern in foreseen] == ["evc.vms-above"]
+    running = {
+        name for name, vm in built.get("/state")["vcenters"]["source"]["vms"].items() if vm["power"] != "poweredOff"
+    }
+    assert running
+    assert {guest.name for guest in found.guests} == running
+    (refused,) = evc.check(site, "prod6", "intel-sandybridge")
+    assert "ActiveVMsBlockingEVC" in refused.sentence
+    assert "power off" in refused.remedy
+    with pytest.raises(Blocked, match="ActiveVMsBlockingEVC"):
+        evc.configure(site, "prod6", "intel-sandybridge")
+    assert evc.read(site, "prod6").current == "intel-ivybridge"
 
 
 def test_what_exists_at_an_empty_and_at_a_built_site(lab: Lab, built: Lab) -> None:
@@ -105,3 +130,12 @@ def test_what_exists_at_an_empty_and_at_a_built_site(lab: Lab, built: Lab) -> No
     assert "gold7-01" in found["datastore"]
     assert found["cluster"]["prod7"].startswith("domain-c")
     assert lab.writes == built.writes == 0
+
+
+def test_what_another_datacenter_has_is_not_ours_to_adopt(built: Lab) -> None:
+    endpoint = endpoints(built)["target"]
+    there = There(endpoint)
+    assert set(there.ids("tokyo7")["cluster"]) == {"prod7"}
+    other = there.ids("osaka7")
+    assert {kind for kind, names in other.items() if names} == {"datacenter", "host", "datastore"}
+    assert there.hosts() == dict.fromkeys(HOSTS, Stands("prod7", "tokyo7", str(endpoint)))

@@ -7,7 +7,8 @@ import pytest
 from components import beforehand
 from components.providers import old_datastores
 from components.settings import Settings
-from migration.errors import SettingsError
+from migration.errors import Blocked, SettingsError
+from migration.new_site import Stands
 from tests.unit.test_settings import GOOD, changed
 from vsphere.site_storage import OldVolume
 
@@ -57,6 +58,26 @@ def test_a_name_that_vsphere_would_change_is_only_for_what_exists(kind: str, pat
     assert problem.startswith(f"esxodus:target.{path.replace('.0', '[0]')}: {name!r} has a slash")
     beforehand.refuse_escaped_names(stack, {**nothing, kind: {name: "id-1"}})
     beforehand.refuse_escaped_names(Settings.parse(GOOD), nothing)
+
+
+def test_a_host_that_joins_needs_a_thumbprint_and_one_that_is_there_does_not() -> None:
+    stack = Settings.parse(changed("target.hosts.1", {"name": "esx72"}))
+    with pytest.raises(SettingsError) as caught:
+        beforehand.refuse_unknown_hosts(stack, {"host": {"esx71": "host-1"}})
+    assert caught.value.problems == (
+        "esxodus:target.hosts[1].thumbprint: missing; esx72 is not at 127.0.0.1:8470 yet, "
+        "and a host that joins is known by its certificate",
+    )
+    beforehand.refuse_unknown_hosts(stack, {"host": {"esx72": "host-2"}})
+
+
+def test_hosts_that_stand_elsewhere_are_all_named() -> None:
+    stack = Settings.parse(GOOD)
+    here = {"esx71": Stands("other", "tokyo7", "vc70")}
+    beforehand.refuse_misplaced_hosts(stack, {"esx71": Stands("prod7", "tokyo7", "vc70")}, {})
+    with pytest.raises(Blocked) as caught:
+        beforehand.refuse_misplaced_hosts(stack, here, {"esx72": Stands("prod6", "tokyo6", "vc60")})
+    assert [concern.subject for concern in caught.value.concerns] == ["esx71", "esx72"]
 
 
 def test_a_vmfs_5_datastore_may_come_along() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pyVmomi import vim
 
+from migration.evc_modes import Mode, covered
 from migration.observation import Cluster, Host
 from tests.unit import vsphere_objects as raw
-from vsphere.evc_modes import Mode, covered
 from vsphere.inventory import Inventory
 from vsphere.links import links
 from vsphere.snapshot import Record

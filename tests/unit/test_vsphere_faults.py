@@ -48,6 +48,11 @@ def translated(fault: BaseException) -> MigrationError:
         (vim.fault.ToolsUnavailable(), Blocked),
         (vim.fault.VirtualHardwareVersionNotSupported(), Blocked),
         (vim.fault.EVCModeUnsupportedByHosts(), Blocked),
+        (vim.fault.EVCModeIllegalByVendor(clusterCPUVendor="intel", modeCPUVendor="amd"), Blocked),
+        (vim.fault.ActiveVMsBlockingEVC(evcMode="intel-haswell"), Blocked),
+        (vim.fault.DisconnectedHostsBlockingEVC(), Blocked),
+        (vim.fault.EVCUnsupportedByHostHardware(), Blocked),
+        (vim.fault.EVCAdmissionFailedCPUModelForMode(currentEVCModeKey="intel-haswell"), Blocked),
         (vmodl.fault.NotSupported(), Blocked),
         (vim.fault.DeviceNotSupported(), Blocked),
         (vmodl.fault.HostNotConnected(), Blocked),
@@ -190,4 +195,26 @@ def test_other_faults_of_a_crossing_mean_what_they_always_mean(fault: vmodl.Meth
 def test_a_move_that_is_refused_says_the_way_out(fault: vmodl.MethodFault, way_out: str) -> None:
     found = translated(fault)
     assert isinstance(found, Blocked)
+    assert way_out in found.concerns[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("fault", "said", "way_out"),
+    [
+        (
+            vim.fault.EVCModeIllegalByVendor(clusterCPUVendor="intel", modeCPUVendor="amd"),
+            "for amd processors",
+            "CPU vendor",
+        ),
+        (vim.fault.EVCModeUnsupportedByHosts(evcMode="x", hostName=["esx71", "esx72"]), "on esx71, esx72", "a BIOS"),
+        (vim.fault.ActiveVMsBlockingEVC(evcMode="x", hostName=["esx71"]), "on esx71", "power off"),
+        (vim.fault.DisconnectedHostsBlockingEVC(), "no reason given", "connect every host"),
+        (vim.fault.EVCAdmissionFailedVmActive(), "no reason given", "esxodus:target.cluster.evc"),
+    ],
+    ids=lambda value: getattr(type(value), "__name__", ""),
+)
+def test_evc_that_is_refused_names_the_hosts_and_the_way_out(fault: vmodl.MethodFault, said: str, way_out: str) -> None:
+    found = translated(fault)
+    assert isinstance(found, Blocked)
+    assert said in found.concerns[0].sentence
     assert way_out in found.concerns[0].remedy

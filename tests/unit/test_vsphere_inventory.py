@@ -257,3 +257,21 @@ def task(key: str, state: str, entity: str = "vm-1") -> Record:
 )
 def test_a_task_of_somebody_elses(found: Record, expected: InFlight | None) -> None:
     assert in_flight(raw.site(tasks=(found,)), "vm-1", {"task-ours"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "vm", "needs"),
+    [
+        ({}, {"runtime__minRequiredEVCModeKey": "intel-ivybridge"}, "intel-ivybridge"),
+        ({"summary__currentEVCModeKey": "intel-ivybridge"}, {}, ""),
+        ({}, {}, "intel-haswell"),
+        ({}, {"runtime__powerState": "suspended"}, "intel-haswell"),
+        ({}, {"runtime__powerState": "poweredOff"}, ""),
+    ],
+    ids=["as the API says", "in EVC and not said", "in no EVC", "suspended in no EVC", "off"],
+)
+def test_what_a_vm_needs_of_a_cpu(host: dict[str, str], vm: dict[str, str], needs: str) -> None:
+    hosts = raw.host("host-1", "esx60-1.lab", summary__maxEVCModeKey="intel-haswell", **host)
+    found = Inventory("source", "vc60", raw.site(hosts, raw.machine("vm-1", "app01", **vm)))
+    (record,) = found.matching(Identity("app01"))
+    assert found.vm(record).evc == needs
