@@ -135,7 +135,9 @@ def _fabric(fabric: Mapping[str, Any], password: object) -> list[str]:
         if kind == "brocade":
             problems += [f"{path}.{key}: missing" for key in ("switch", "username") if not entry.get(key)]
             problems += [
-                f"{path}.{key}: only of kind manual" for key in ("hbas", "vsan", "configuration") if key in entry
+                f"{path}.{key}: only of kind manual"
+                for key in ("hbas", "targets", "vsan", "configuration")
+                if key in entry
             ]
             problems += _verified(path, entry)
         elif kind == "manual":

@@ -99,8 +99,8 @@ class Target(Vcenter):
 class FabricSwitch(Model):
     """One fabric. `brocade`: its principal switch, how it is reached and verified, and the logical fabric's number (`vfid`).
 
-    `manual`: the adapters of the hosts that are in it, and what the configuration (Fabric OS) or the zone set (NX-OS, with its
-    `vsan`) is called.
+    `manual`: the adapters of the hosts that are in it, the old array's ports there, and what the configuration (Fabric OS) or
+    the zone set (NX-OS, with its `vsan`) is called.
     """
 
     name: FabricName
@@ -110,6 +110,7 @@ class FabricSwitch(Model):
     ca_file: str | None = None
     vfid: Annotated[int, Field(ge=1, le=128)] | None = None
     hbas: Annotated[tuple[Adapter, ...], Field(min_length=1)] = ("vmhba2",)
+    targets: tuple[PortName, ...] = ()
     vsan: Annotated[int, Field(ge=1, le=4093)] | None = None
     configuration: FabricName | None = None
 

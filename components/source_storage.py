@@ -67,7 +67,7 @@ class SourceStorage(pulumi.ComponentResource):
     def _fabric(self) -> dict[str, object]:
         """Return the settings of the fabrics as plain data; what reaches a switch is the provider's to know."""
         fabric = self._stack.fabric
-        told = {"name", "hbas", "vsan", "configuration"}
+        told = {"name", "hbas", "targets", "vsan", "configuration"}
         return {
             "kind": fabric.kind,
             "zones": fabric.zones,
