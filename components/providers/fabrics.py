@@ -73,9 +73,8 @@ def manual(inputs: Mapping[str, Any], found: Ports) -> dict[str, tuple[Zone, ...
     zones: dict[str, tuple[Zone, ...]] = {}
     for one in inputs["fabrics"]:
         own = [port for port in found.initiators if port.device in one["hbas"]]
-        zones[one["name"]] = zoning.wanted(
-            one["name"], own, found.targets, style=inputs["zones"], prefix=inputs["prefix"]
-        )
+        ports = one["targets"] or found.targets
+        zones[one["name"]] = zoning.wanted(one["name"], own, ports, style=inputs["zones"], prefix=inputs["prefix"])
     return zones
 
 

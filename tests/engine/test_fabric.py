@@ -70,6 +70,12 @@ def zones(lab: Lab, name: str = "fabric-a") -> set[str]:
     return {zone["name"] for zone in fabrics(lab)[name]["effective"]["zones"]}
 
 
+def targets(lab: Lab, name: str) -> list[str]:
+    """The ports of the old array in a fabric: the ones that the zones of the old hosts have beside their own."""
+    old = [zone["members"] for zone in fabrics(lab)[name]["effective"]["zones"] if zone["name"].startswith("esx60")]
+    return sorted(set(old[0]) & set(old[1]))
+
+
 def test_zoned_healed_and_taken_away(lab: Lab, tmp_path: Path) -> None:
     before = fabrics(lab)
     site = Site(tmp_path / "clone", config(lab))
@@ -149,7 +155,8 @@ def zones_stay(lab: Lab, tmp_path: Path) -> None:
 
 def test_by_hand(lab: Lab, tmp_path: Path) -> None:
     by_hand = [
-        {"name": name, "hbas": [hba], "configuration": f"prod_{name[-1]}", "vsan": 10} for name, hba in FABRICS.items()
+        {"name": name, "hbas": [hba], "targets": targets(lab, name), "configuration": f"prod_{name[-1]}", "vsan": 10}
+        for name, hba in FABRICS.items()
     ]
     site = Site(tmp_path / "clone", config(lab, kind="manual", fabrics=by_hand))
     said = site.up(succeeds=False)
