@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from components.adoption import Adoption, state_of_this_stack
 from components.providers import access
-from components.target_site import Adoption, state_of_this_stack
+from components.settings_networks import INSTALLED_SWITCH
 from migration import new_site
 from migration.errors import Blocked, SettingsError
 from vsphere import site_storage
@@ -41,6 +42,7 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
         there = target_there.ids(stack.target.datacenter)
         refuse_escaped_names(stack, there)
         refuse_unknown_hosts(stack, there)
+        refuse_missing_switches(stack, there)
         new = [datastore for datastore in stack.target.datastores if datastore.name not in there["datastore"]]
         if new:
             hosts = [host.name for host in stack.target.hosts]
@@ -81,6 +83,23 @@ def refuse_unknown_hosts(stack: Settings, there: Existing) -> None:
         raise SettingsError(problems)
 
 
+def refuse_missing_switches(stack: Settings, there: Existing) -> None:
+    """Refuse standard switches without uplinks that a host does not have; that of the installation is on each that joins.
+
+    Raises: SettingsError, naming every such switch and host.
+    """
+    problems = [
+        f"esxodus:target.switches[{number}].uplinks: missing, so {switch.name} is used as it is, and {host.name} has none"
+        for number, switch in enumerate(stack.target.switches)
+        for host in stack.target.hosts
+        if not switch.uplinks
+        and f"{host.name} {switch.name}" not in there["host switch"]
+        and (host.name in there["host"] or switch.name != INSTALLED_SWITCH)
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
 def refuse_escaped_names(stack: Settings, there: Existing) -> None:
     """Refuse to create what has a slash, a backslash or a percent sign in its name.
 
@@ -93,7 +112,11 @@ def refuse_escaped_names(stack: Settings, there: Existing) -> None:
         ("datacenter", "datacenter", target.datacenter),
         ("cluster", "cluster.name", target.cluster.name),
         *([("switch", "switch.name", target.switch.name)] if target.switch else ()),
-        *(("network", f"networks[{number}].name", one.name) for number, one in enumerate(target.networks)),
+        *(
+            ("network", f"networks[{number}].name", one.name)
+            for number, one in enumerate(target.networks)
+            if one in target.distributed
+        ),
         *(("datastore", f"datastores[{number}].name", one.name) for number, one in enumerate(target.datastores)),
     ]
     problems = [

@@ -9,8 +9,9 @@ import pydantic
 from pydantic import BeforeValidator, Field, SecretStr
 
 from components import settings_checks, settings_words
+from components.settings_fabric import Fabric
 from components.settings_forms import Existing, Model, Name, as_named
-from components.settings_site import Fabric, OldDatastore, Target, Vcenter
+from components.settings_site import OldDatastore, Target, Vcenter
 from components.settings_waves import Accepted, Policy, WantedVm, Wave, accepted, chosen
 from migration.errors import SettingsError
 from migration.wanted import Identity, VmSpec
@@ -121,6 +122,7 @@ class Settings(Model):
             old_volumes=self.old_names,
             networks=self.network_map,
             declared_networks=tuple(network.name for network in self.target.networks),
+            standard_networks=tuple(network.name for network in self.target.standard),
             declared_switch=(self.target.switch and self.target.switch.version) or "",
             wave=wave.wanted(self.waves),
             accepted=accepted(self.accept, vm.name),

@@ -6,20 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings_forms import (
-    Adapter,
-    Evc,
-    FabricName,
-    FabricWord,
-    Host,
-    HostThumbprint,
-    Model,
-    Name,
-    PortName,
-    Server,
-    StoreName,
-    Thumbprint,
-)
+from components.settings_forms import Evc, Host, HostThumbprint, Model, Name, Server, StoreName, Thumbprint
+from components.settings_networks import Address, Network, StandardSwitch, Switch, Vmotion
 
 
 class Vcenter(Model):
@@ -43,30 +31,12 @@ class Cluster(Model):
 class NewHost(Model):
     """A host of the new cluster; its certificate is pinned, by SHA-1: the only form that AddHost takes.
 
-    One that is in the cluster already is adopted, and needs no thumbprint.
+    One that is in the cluster already is adopted, and needs no thumbprint. `vmotion` is the address of its vMotion adapter.
     """
 
     name: Host
     thumbprint: HostThumbprint | None = None
-
-
-class Switch(Model):
-    """The distributed switch, and the network cards that each host gives to it.
-
-    `version`: such as `6.6.0`; absent, the newest that vCenter knows. A VM that leaves a distributed switch of the old site
-    live needs one of the same version here.
-    """
-
-    name: Name
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] | None = None
-    uplinks: Annotated[tuple[Annotated[str, Field(pattern=r"^vmnic[0-9]+$")], ...], Field(min_length=1)]
-
-
-class Network(Model):
-    """A distributed port group."""
-
-    name: Name
-    vlan: Annotated[int, Field(ge=0, le=4094)] = 0
+    vmotion: Address | None = None
 
 
 class Datastore(Model):
@@ -92,37 +62,21 @@ class Target(Vcenter):
     hosts: Annotated[tuple[NewHost, ...], Field(min_length=1)]
     host_username: str = "root"
     switch: Switch | None = None
+    switches: tuple[StandardSwitch, ...] = ()
     networks: tuple[Network, ...] = ()
+    vmotion: Vmotion | None = None
     datastores: Annotated[tuple[Datastore, ...], Field(min_length=1)]
 
+    def is_standard(self, switch: str | None) -> bool:
+        """Say whether the name is that of a standard switch."""
+        return switch in {one.name for one in self.switches}
 
-class FabricSwitch(Model):
-    """One fabric. `brocade`: its principal switch, how it is reached and verified, and the logical fabric's number (`vfid`).
+    @property
+    def standard(self) -> tuple[Network, ...]:
+        """The networks that are on a standard switch of each host."""
+        return tuple(network for network in self.networks if self.is_standard(network.switch))
 
-    `manual`: the adapters of the hosts that are in it, the old array's ports there, and what the configuration (Fabric OS) or
-    the zone set (NX-OS, with its `vsan`) is called.
-    """
-
-    name: FabricName
-    switch: Server | None = None
-    username: Annotated[str, Field(min_length=1)] | None = None
-    thumbprint: Thumbprint | None = None
-    ca_file: str | None = None
-    vfid: Annotated[int, Field(ge=1, le=128)] | None = None
-    hbas: Annotated[tuple[Adapter, ...], Field(min_length=1)] = ("vmhba2",)
-    targets: tuple[PortName, ...] = ()
-    vsan: Annotated[int, Field(ge=1, le=4093)] | None = None
-    configuration: FabricName | None = None
-
-
-class Fabric(Model):
-    """How the old array reaches the new hosts. `manual`: people zone it; with `fabrics`, they are told what to type in.
-
-    `brocade`: zoned by the switches' REST interface. `targets` are the old array's ports; absent: those that the old hosts use.
-    """
-
-    kind: Literal["manual", "brocade"] = "manual"
-    zones: Literal["initiator", "peer"] = "initiator"
-    prefix: FabricWord = "esxodus"
-    targets: tuple[PortName, ...] = ()
-    fabrics: tuple[FabricSwitch, ...] = ()
+    @property
+    def distributed(self) -> tuple[Network, ...]:
+        """The networks that are on the distributed switch."""
+        return tuple(network for network in self.networks if not self.is_standard(network.switch))

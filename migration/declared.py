@@ -34,9 +34,10 @@ def as_declared(spec: VmSpec, seen: Observation, evc: frozenset[str] = frozenset
         for one in there
     ]
     switch = spec.declared_switch or target.version
+    distributed = dict.fromkeys(networks - set(spec.standard_networks), switch)
     view = replace(
         target,
-        distributed={**dict.fromkeys(spec.declared_networks, switch), **target.distributed},
+        distributed={**distributed, **target.distributed},
         volumes=(*target.volumes, *new, *old),
         networks=target.networks | networks,
         hosts=(*built, *others),

@@ -71,6 +71,25 @@ def test_a_host_that_joins_needs_a_thumbprint_and_one_that_is_there_does_not() -
     beforehand.refuse_unknown_hosts(stack, {"host": {"esx72": "host-2"}})
 
 
+def test_a_switch_without_uplinks_is_there_already() -> None:
+    settings = changed("target.switches", None)
+    settings["target"]["switches"] = [{"name": "vSwitch0"}, {"name": "vSwitch1"}]
+    stack = Settings.parse(settings)
+    nothing: dict[str, dict[str, str]] = {"host": {}, "host switch": {}}
+    with pytest.raises(SettingsError) as caught:
+        beforehand.refuse_missing_switches(stack, nothing)
+    assert caught.value.problems == tuple(
+        f"esxodus:target.switches[1].uplinks: missing, so vSwitch1 is used as it is, and {host} has none"
+        for host in ("esx71", "esx72")
+    )
+    names = [f"{host} {switch}" for host in ("esx71", "esx72") for switch in ("vSwitch0", "vSwitch1")]
+    there = {"host": {"esx71": "host-1", "esx72": "host-2"}, "host switch": dict.fromkeys(names, "id")}
+    beforehand.refuse_missing_switches(stack, there)
+    there["host switch"].pop("esx71 vSwitch0")
+    with pytest.raises(SettingsError, match="vSwitch0 is used as it is, and esx71 has none"):
+        beforehand.refuse_missing_switches(stack, there)
+
+
 def test_hosts_that_stand_elsewhere_are_all_named() -> None:
     stack = Settings.parse(GOOD)
     here = {"esx71": Stands("other", "tokyo7", "vc70")}

@@ -138,7 +138,7 @@ def test_no_password_is_ever_shown() -> None:
             4095,
             "esxodus:target.networks[0].vlan: 4095: must be at most 4094",
         ),
-        ("target.switch", None, "esxodus:target.switch: missing; the networks pg-prod are port groups of it"),
+        ("target.switch", None, "esxodus:target.switch: missing; the networks pg-prod are port groups of it, as they"),
         (
             "target.datastores.0.kind",
             "nfs",
