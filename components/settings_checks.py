@@ -9,7 +9,7 @@ import shutil
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from components import settings_checks_networks
+from components import settings_checks_fabric, settings_checks_networks
 from components.settings_data import entries as _entries
 from components.settings_data import keys as _keys
 from components.settings_data import named as _named
@@ -17,6 +17,7 @@ from components.settings_data import names as _names
 from components.settings_data import texts as _texts
 from components.settings_data import twice as _twice
 from components.settings_data import unknown as _unknown
+from components.settings_data import verified as _verified
 from migration.concerns import known_ids, only_block
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
         *settings_checks_networks.problems(target),
         *_twice("esxodus:oldDatastores", "datastore", old),
         *_old_and_new(old, _named(new)),
+        *settings_checks_fabric.problems(_keys(data.get("fabric")), data.get("fabricPassword")),
         *_twice("esxodus:waves", "wave", _named(waves)),
         *_twice("esxodus:waves", "VM", [f"{name} {uuid}".strip() for _, name, uuid in vms]),
         *_unclear(vms),
@@ -77,13 +79,6 @@ def _vms(waves: Iterable[tuple[int, Mapping[str, Any]]]) -> list[tuple[str, str,
                 path = f"esxodus:waves[{number}].vms[{place}]"
                 found.append((path, name, uuid.lower() if isinstance(uuid, str) else ""))
     return found
-
-
-def _verified(path: str, vcenter: object) -> list[str]:
-    given = [key for key in ("thumbprint", "caFile") if _keys(vcenter).get(key)]
-    if len(given) == 1 or not isinstance(vcenter, dict):
-        return []
-    return [f"{path}: {'both' if given else 'neither'} of thumbprint and caFile; exactly one says how TLS is verified"]
 
 
 def _old_and_new(old: Sequence[str], new: Sequence[str]) -> list[str]:

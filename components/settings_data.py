@@ -56,3 +56,11 @@ def unknown(path: str, what: str, name: object, known: Collection[str]) -> list[
     some = [*sorted(known)[:_SHOWN], *(["…"] if len(known) > _SHOWN else [])]
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(some) or 'none'}"
     return [f"{path}: {name} is no {what}; {hint}"]
+
+
+def verified(path: str, vcenter: object) -> list[str]:
+    """Return what is wrong with how a vCenter or a switch is verified: by exactly one of thumbprint and caFile."""
+    given = [key for key in ("thumbprint", "caFile") if keys(vcenter).get(key)]
+    if len(given) == 1 or not isinstance(vcenter, dict):
+        return []
+    return [f"{path}: {'both' if given else 'neither'} of thumbprint and caFile; exactly one says how TLS is verified"]

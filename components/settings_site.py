@@ -80,9 +80,3 @@ class Target(Vcenter):
     def distributed(self) -> tuple[Network, ...]:
         """The networks that are on the distributed switch."""
         return tuple(network for network in self.networks if not self.is_standard(network.switch))
-
-
-class Fabric(Model):
-    """How the old array reaches the new hosts: `manual` means that the SAN team has zoned and presented it."""
-
-    kind: Literal["manual"] = "manual"

@@ -126,11 +126,11 @@ func (vc *VC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		vc.route(discard{http.Header{}}, r, q)
 		hangUp(w)
 	case chaos.Delay:
-		if vc.pause(r, rule.Wait(), cleared) {
+		if vc.lab.pause(r, rule.Wait(), cleared) {
 			vc.route(w, r, q)
 		}
 	case chaos.Hang:
-		vc.pause(r, 1<<62, cleared)
+		vc.lab.pause(r, 1<<62, cleared)
 		hangUp(w)
 	case chaos.HTTP503:
 		http.Error(w, "503 Service Unavailable", http.StatusServiceUnavailable)
@@ -176,20 +176,6 @@ func (vc *VC) route(w http.ResponseWriter, r *http.Request, q request) {
 		return
 	}
 	vc.Mux.ServeHTTP(w, r)
-}
-
-// pause waits; it returns false if the client went away meanwhile. It ends early when the rules are cleared or the lab ends.
-func (vc *VC) pause(r *http.Request, d time.Duration, cleared <-chan struct{}) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-cleared:
-	case <-vc.lab.ctx.Done():
-	case <-r.Context().Done():
-		return false
-	}
-	return true
 }
 
 // failTask answers with a task that does nothing and fails.

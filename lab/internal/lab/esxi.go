@@ -107,6 +107,9 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 			return nil, err
 		}
 	}
+	if err := l.addSwitches(); err != nil {
+		return nil, err
+	}
 	for _, p := range l.Scenario.Fabric.Presentation {
 		for _, h := range p.Hosts {
 			for _, naa := range l.presented(&p) {
@@ -133,8 +136,8 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 
 func (l *Lab) addArray(a *scenario.Array) error {
 	var ports []int64
-	for i := range 4 {
-		ports = append(ports, wwn(0x50, l.ID.WWN("array port", a.Name, fmt.Sprint(i))))
+	for _, port := range scenario.ArrayPorts {
+		ports = append(ports, wwn(0x50, l.ID.WWN("array port", a.Name, port)))
 	}
 	l.Fabric.AddArray(a.Name, ports)
 	for n, lun := range a.LUNs {
@@ -173,9 +176,9 @@ func wwn(kind, n int64) int64 { return n&(1<<56-1) | kind<<56 }
 // hbas are the two Fibre Channel ports of a server.
 func (l *Lab) hbas(host string) []fabric.HBA {
 	var out []fabric.HBA
-	for i := range 2 {
+	for i, device := range scenario.HBAs {
 		n := l.ID.WWN("hba", host, fmt.Sprint(i))
-		out = append(out, fabric.HBA{Device: fmt.Sprintf("vmhba%d", i+2), WWPN: wwn(0x10, n), WWNN: wwn(0x20, n)})
+		out = append(out, fabric.HBA{Device: device, WWPN: wwn(0x10, n), WWNN: wwn(0x20, n)})
 	}
 	return out
 }

@@ -37,6 +37,7 @@ func check(d *decoder, s *Scenario) {
 	}
 	c.arrays()
 	c.fabric()
+	c.fcSwitches()
 	c.localDatastores()
 	c.exports()
 	c.storagePods()

@@ -89,6 +89,8 @@ type VMFS struct {
 type Fabric struct {
 	// Presentation lists which hosts may see an array. A host sees nothing new before it rescans its HBAs.
 	Presentation []Presentation `yaml:"presentation"`
+	// Switches are those that decide by their zoning who reaches whom: see zoning.go. Without any, everybody reaches everybody.
+	Switches []FCSwitch `yaml:"switches"`
 }
 
 // Presentation lets hosts see an array.
