@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from migration.errors import Blocked, OutOfTime, Transient
+from migration.errors import Blocked, MigrationError, Paused, Transient
 from migration.sites import Progress
 from migration.upgrade import (
     Await,
@@ -70,8 +71,28 @@ def upgrade(
     """Upgrade the host and return how it is then, and the steps that were taken; none where nothing was left to do.
 
     Raises: Blocked with what an operator must act on; Paused, OutOfTime, MigrationError. The host stays as it is then, and the
-    next run goes on there.
+    next run goes on there; one that was not taken out of service is let go.
     """
+    try:
+        return _upgraded(name, wanted, cluster, limits, clock, progress)
+    except Paused:
+        raise
+    except MigrationError:
+        _let_go(name, cluster, limits, progress)
+        raise
+
+
+def _let_go(name: str, cluster: Cluster, limits: Limits, progress: Progress) -> None:
+    """Take the mark from a host that is in service: who puts it into maintenance mode after this has reasons of their own."""
+    with contextlib.suppress(MigrationError):  # what made the upgrade stop is what the operator is to hear
+        member = cluster.look(name).member(name)
+        if member and member.ours and not member.out and not member.entering:
+            cluster.perform(name, Mark(on=False), limits, progress)
+
+
+def _upgraded(
+    name: str, wanted: Wanted, cluster: Cluster, limits: Limits, clock: Clock, progress: Progress
+) -> tuple[Member, list[str]]:
     so_far, taken = SoFar(), list[str]()
     waiting: tuple[str, float] | None = None
     failures = 0
@@ -101,8 +122,6 @@ def upgrade(
             words = phrase(step, name, wanted)
             progress(words, None)
             cluster.perform(name, step, limits, progress)
-        except OutOfTime:
-            raise
         except Transient:
             if failures == len(PAUSES):
                 raise
