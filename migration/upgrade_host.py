@@ -28,8 +28,11 @@ from migration.upgrade_concerns import Against
 from migration.upgrade_fleet import Connection, Fleet, Member, Wanted
 from migration.upgrade_proof import blocks, concerns
 
-PAUSES: Final = (2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds before what failed in a way that may pass is looked at again; after the last one it is not."""
+PAUSES: Final = (2.0, 5.0, 10.0, 30.0, *(60.0,) * 8)
+"""Seconds before what failed in a way that may pass is looked at again; after the last one it is not.
+
+Together they outlast an installation that a killed run has left under way on the host, which refuses a second one meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def _upgraded(
                     pass
             words = phrase(step, name, wanted)
             progress(words, None)
-            cluster.perform(name, step, limits, progress)
+            cluster.perform(name, step, limits, _of(words, progress))
         except Transient:
             if failures == len(PAUSES):
                 raise
@@ -137,6 +140,11 @@ def _upgraded(
             installed=so_far.installed or isinstance(step, Install),
             rebooted=so_far.rebooted or isinstance(step, Reboot),
         )
+
+
+def _of(words: str, progress: Progress) -> Progress:
+    """Return what says of a step how far it is."""
+    return lambda _, percent: progress(words, percent)
 
 
 def _limit(member: Member | None, limits: Limits) -> float:

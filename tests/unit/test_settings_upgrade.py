@@ -7,11 +7,13 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from components.settings import Settings
 from components.settings_upgrade import UpgradeSettings
 from migration.errors import SettingsError
 from tests.unit.test_settings import GOOD as MIGRATION
+from tools.parts import ROOT
 
 GOOD: dict[str, Any] = {
     "site": {"vcenter": "vc.osaka.example", "username": "svc-upgrade@vsphere.local", "caFile": "certs/ca.pem"},
@@ -95,3 +97,11 @@ def test_a_command_must_be_there() -> None:
 def test_a_migration_is_no_upgrade() -> None:
     with pytest.raises(SettingsError, match="pulumi -C upgrade"):
         Settings.parse({**MIGRATION, "upgrade": GOOD["upgrade"]})
+
+
+@pytest.mark.parametrize("stack", ["example-upgrade", "lab-rolling", "lab-not-n1"])
+def test_the_stacks_that_come_along_are_right(stack: str) -> None:
+    text = (ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+    config = {key.removeprefix("esxodus:"): value for key, value in yaml.safe_load(text)["config"].items()}
+    config["sitePassword"] = "s3cret"
+    assert UpgradeSettings.parse(config).upgrade.image
