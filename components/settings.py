@@ -55,7 +55,14 @@ class Settings(Model):
 
         Raises: SettingsError with every problem found.
         """
-        data = {key: _plain(key, value) for key, value in values.items()}
+        data = {key: plain(key, value) for key, value in values.items()}
+        if "upgrade" in data:
+            raise SettingsError(
+                [
+                    "esxodus:upgrade: a rolling upgrade is a project of its own, in the folder upgrade: run pulumi -C upgrade; "
+                    "a stack either migrates a site or upgrades its hosts"
+                ]
+            )
         problems = [*settings_checks.cross_checked(data), *(settings_checks.unrunnable(data) if here else ())]
         try:
             settings = cls.model_validate(data)
@@ -131,7 +138,7 @@ class Settings(Model):
         )
 
 
-def _plain(key: str, value: object) -> object:
+def plain(key: str, value: object) -> object:
     """Undo the JSON text in which Pulumi hands over structured values; a password is text whatever it looks like."""
     if key in SECRETS or not isinstance(value, str):
         return value
