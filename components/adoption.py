@@ -10,6 +10,9 @@ import pulumi
 from migration.errors import Unexpected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migration.model import Concern
     from vsphere.existing import Existing
 
 PATIENCE: Final = 5.0
@@ -23,8 +26,12 @@ class Adoption:
     is. Everything else is declared, hence created.
     """
 
-    def __init__(self, existing: Existing, owned: frozenset[tuple[str, str]]) -> None:
-        """Take what exists (kind to name to id) and what the state holds (resource type and logical name)."""
+    def __init__(self, existing: Existing, owned: frozenset[tuple[str, str]], concerns: Sequence[Concern] = ()) -> None:
+        """Take what exists (kind to name to id) and what the state holds (resource type and logical name).
+
+        `concerns` are what the operator is to be warned of at the site as a whole.
+        """
+        self.concerns = concerns
         self._existing = existing
         self._owned = owned
         self.adopted: list[str] = []

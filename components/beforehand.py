@@ -10,6 +10,7 @@ from components.providers import access
 from components.settings_networks import INSTALLED_SWITCH
 from migration import new_site
 from migration.errors import Blocked, SettingsError
+from migration.wanted import Method
 from vsphere import site_storage
 from vsphere.existing import Existing, There
 from vsphere.journeys import on_their_way
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from components.settings import Settings
     from components.settings_site import Datastore
+    from migration.model import Concern
     from migration.new_site import Stands
     from migration.wanted import Identity
 
@@ -52,7 +54,15 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
         travelling = on_their_way((source, target), [spec.identity for _, spec in stack.specs()])
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
-    return Adoption(there, state_of_this_stack()), travelling
+    return Adoption(there, state_of_this_stack(), missing_vmotion(stack, there)), travelling
+
+
+def missing_vmotion(stack: Settings, there: Existing) -> list[Concern]:
+    """Return a warning for each host that will have no adapter for vMotion, where it is wanted."""
+    hosts = stack.target.hosts
+    has = {name.rpartition(" ")[0] for name in there["vMotion adapter"]} | {one.name for one in hosts if one.vmotion}
+    live = any(spec.method is Method.XVM for _, spec in stack.specs())
+    return list(new_site.without_vmotion([one.name for one in hosts], has, drs=stack.target.cluster.drs, live=live))
 
 
 def refuse_misplaced_hosts(stack: Settings, here: Mapping[str, Stands], elsewhere: Mapping[str, Stands]) -> None:

@@ -55,7 +55,14 @@ class Settings(Model):
 
         Raises: SettingsError with every problem found.
         """
-        data = {key: _plain(key, value) for key, value in values.items()}
+        data = {key: plain(key, value) for key, value in values.items()}
+        if "upgrade" in data:
+            raise SettingsError(
+                [
+                    "esxodus:upgrade: a rolling upgrade is a project of its own, in the folder upgrade: run pulumi -C upgrade; "
+                    "a stack either migrates a site or upgrades its hosts"
+                ]
+            )
         problems = [*settings_checks.cross_checked(data), *(settings_checks.unrunnable(data) if here else ())]
         try:
             settings = cls.model_validate(data)
@@ -122,6 +129,7 @@ class Settings(Model):
             old_volumes=self.old_names,
             networks=self.network_map,
             declared_networks=tuple(network.name for network in self.target.networks),
+            vmotion_hosts=tuple(host.name for host in self.target.hosts if host.vmotion),
             standard_networks=tuple(network.name for network in self.target.standard),
             declared_switch=(self.target.switch and self.target.switch.version) or "",
             wave=wave.wanted(self.waves),
@@ -130,7 +138,7 @@ class Settings(Model):
         )
 
 
-def _plain(key: str, value: object) -> object:
+def plain(key: str, value: object) -> object:
     """Undo the JSON text in which Pulumi hands over structured values; a password is text whatever it looks like."""
     if key in SECRETS or not isinstance(value, str):
         return value

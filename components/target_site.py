@@ -44,6 +44,8 @@ class TargetSite(pulumi.ComponentResource):
             self._datastore(datastore, hosts[0])
         self.adopted = adoption.adopted
         self.register_outputs({"adopted": self.adopted})
+        for concern in adoption.concerns:
+            pulumi.log.warn(str(concern), self)
 
     def _plugin(self, name: str, stack: Settings) -> vsphere.Provider:
         # The plugin cannot pin a thumbprint: where one is pinned, the program has verified it before this is declared.

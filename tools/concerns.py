@@ -27,6 +27,7 @@ AREAS: Final = {
     "fabric": "The fabric",
     "volume": "Old datastores on the new hosts",
     "retire": "Retiring old datastores",
+    "upgrade": "Rolling upgrade",
     "host": "Hosts",
     "evc": "EVC",
     "live": "Moves from vCenter to vCenter in one step",

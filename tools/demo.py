@@ -23,7 +23,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from tools import retirement
+from tools import retirement, rolling
 from tools.building import ToolchainError
 from tools.census import Counted, count
 from tools.parts import ROOT
@@ -80,6 +80,9 @@ def read_stack(site: str) -> Stack:
 def demo(site: str, console: Console) -> int:
     """Move the site and return the exit code."""
     stack = read_stack(site)
+    if "esxodus:upgrade" in stack.config:
+        rolling.prepared(site)
+        return rolling.demo(site, stack.scenario, stack.config, _password(stack.scenario, "site"), console)
     started = time.monotonic()
     with running_lab(stack.scenario) as lab:
         sites = {
@@ -267,7 +270,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         return demo(parser.parse_args().site, console)
-    except (DemoError, LabError, ToolchainError) as error:
+    except (DemoError, LabError, ToolchainError, rolling.RollingError) as error:
         console.print(f"[red]demo:[/] {error}", highlight=False)
         return 1
     except KeyboardInterrupt:

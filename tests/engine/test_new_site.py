@@ -49,7 +49,11 @@ def test_a_host_joins_a_cluster_that_exists(tmp_path: Path) -> None:
     with a_lab(tmp_path, half_built) as lab:
         site = Site(tmp_path / "clone", site_config(lab, {}))
         del site.config["esxodus:target"]["hosts"][0]["thumbprint"]
-        site.preview()
+        said = site.preview()
+        assert (
+            "esx70-2.lab: it has no adapter for vMotion, and none is declared; DRS needs it [host.no-vmotion]" in said
+        )
+        assert "esx70-1.lab: it has no adapter" not in said
         assert lab.writes == 0
         site.up()
         assert set(site.outputs()["adopted"]) == {"datacenter tokyo7", "cluster prod7", "host esx70-1.lab"}

@@ -10,6 +10,7 @@ from components.settings import Settings
 from migration.errors import Blocked, SettingsError
 from migration.new_site import Stands
 from tests.unit.test_settings import GOOD, changed
+from tests.unit.test_settings_networks import networked
 from vsphere.site_storage import OldVolume
 
 
@@ -88,6 +89,16 @@ def test_a_switch_without_uplinks_is_there_already() -> None:
     there["host switch"].pop("esx71 vSwitch0")
     with pytest.raises(SettingsError, match="vSwitch0 is used as it is, and esx71 has none"):
         beforehand.refuse_missing_switches(stack, there)
+
+
+def test_vmotion_is_there_or_declared_or_missed() -> None:
+    there = {"vMotion adapter": {"esx71 10.40.0.71": "host-1_vmk1"}}
+    assert [one.subject for one in beforehand.missing_vmotion(Settings.parse(GOOD), there)] == ["esx72"]
+    assert beforehand.missing_vmotion(Settings.parse(networked()), {"vMotion adapter": {}}) == []
+    quiet = changed("target.cluster", {"name": "prod7", "drs": False})
+    assert beforehand.missing_vmotion(Settings.parse(quiet), there) == []
+    quiet["waves"][0]["method"] = "xvm"
+    assert len(beforehand.missing_vmotion(Settings.parse(quiet), there)) == 1
 
 
 def test_hosts_that_stand_elsewhere_are_all_named() -> None:

@@ -84,6 +84,15 @@ def test_of_the_declared_networks_those_on_a_standard_switch_are_not_distributed
     assert target.networks == {"pg-prod", "pg-new"}
 
 
+def test_a_host_for_which_an_adapter_is_declared_counts_for_vmotion() -> None:
+    views = FakeSites().views()
+    bare = tuple(replace(host, vmotion=False) for host in views["target"].hosts)
+    seen = Observation((a_vm(),), {**views, "target": replace(views["target"], hosts=bare)})
+    first = next(host.name for host in bare if host.cluster == SPEC.cluster)
+    target = as_declared(replace(SPEC, vmotion_hosts=(first,)), seen).sites["target"]
+    assert [host.name for host in target.hosts if host.vmotion] == [first]
+
+
 def test_a_dead_host_of_the_declared_cluster_does_not_stop_a_preview() -> None:
     views = FakeSites().views()
     dead = replace(views["target"], hosts=tuple(replace(host, usable=False) for host in views["target"].hosts))

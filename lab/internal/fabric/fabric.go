@@ -73,6 +73,15 @@ type Host struct {
 
 func (h *Host) opens(v *Volume) bool { return v.Version >= h.Oldest && v.Version <= h.VMFS }
 
+// Opens changes which versions of VMFS a host can open, when it boots another ESXi.
+func (f *Fabric) Opens(host string, oldest, newest int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h := f.hosts[host]; h != nil {
+		h.Oldest, h.VMFS = oldest, newest
+	}
+}
+
 type mount struct {
 	mounted bool // false: taken out by an administrator, and stays out
 	forced  bool // mounted although it looked like a copy

@@ -100,6 +100,10 @@ func writes(method string) bool {
 	if reads[method] || strings.Contains(method, "?~action=list") || strings.Contains(method, "?~action=get") || strings.Contains(method, "action=list") {
 		return false
 	}
+	if command, ok := strings.CutPrefix(method, "ExecuteSoap vim.EsxCLI."); ok {
+		verb := command[strings.LastIndex(command, ".")+1:]
+		return verb != "get" && verb != "list"
+	}
 	for _, p := range readPrefixes {
 		if strings.HasPrefix(method, p) {
 			return false

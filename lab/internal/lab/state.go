@@ -38,6 +38,7 @@ type HostState struct {
 	Name        string `json:"name"`
 	Cluster     string `json:"cluster"`
 	Version     string `json:"version"`
+	Build       string `json:"build"`
 	Connection  string `json:"connection"`
 	Maintenance bool   `json:"maintenance"`
 	VMs         int    `json:"vms"`
@@ -200,7 +201,7 @@ func (vc *VC) dumpHost(h *simulator.HostSystem) HostState {
 	vc.newCtx().WithLock(h, func() {
 		s.Name, s.Connection, s.Maintenance, s.VMs = h.Name, string(h.Runtime.ConnectionState), h.Runtime.InMaintenanceMode, len(h.Vm)
 		if p := h.Summary.Config.Product; p != nil {
-			s.Version = p.Version
+			s.Version, s.Build = p.Version, p.Build
 		}
 	})
 	return s

@@ -40,6 +40,7 @@ func check(d *decoder, s *Scenario) {
 	c.fcSwitches()
 	c.localDatastores()
 	c.exports()
+	c.depots()
 	c.storagePods()
 	c.scratch()
 	names := map[string]bool{}
