@@ -96,9 +96,9 @@ class Settings(Model):
         return [(wave, self._spec(wave, vm)) for wave in self.waves for vm in wave.vms]
 
     def checked(self) -> int:
-        """Return how many resources a preview checks: each VM, the old datastores, those to retire, and EVC where it is set."""
+        """Return how many resources a preview checks: VMs, new and old datastores, those to retire, EVC where it is set."""
         vms = sum(len(wave.vms) for wave in self.waves)
-        return vms + 1 + bool(self.retiring) + (self.target.cluster.evc is not None)
+        return vms + 2 + bool(self.retiring) + (self.target.cluster.evc is not None)
 
     def _spec(self, wave: Wave, vm: WantedVm) -> VmSpec:
         fields = {

@@ -11,6 +11,7 @@ from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Final
 
+from components import settings_datastores
 from migration.concerns import known_ids, only_block
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
     old = _names(data.get("oldDatastores"))
     target = _keys(data.get("target"))
     hosts, networks, new = (_entries(target.get(key)) for key in ("hosts", "networks", "datastores"))
+    pods = _entries(target.get("datastoreClusters"))
     waves = _entries(data.get("waves"))
     vms = _vms(waves)
     return [
@@ -34,6 +36,8 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
         *_twice("esxodus:target.networks", "network", _named(networks)),
         *_twice("esxodus:target.datastores", "datastore", _named(new)),
         *_twice("esxodus:target.datastores", "disk", _named(new, "disk")),
+        *_twice("esxodus:target.datastoreClusters", "datastore cluster", _named(pods)),
+        *settings_datastores.problems("esxodus:target.datastores", new, _named(pods)),
         *_switchless(target, _named(networks)),
         *_twice("esxodus:oldDatastores", "datastore", old),
         *_old_and_new(old, _named(new)),

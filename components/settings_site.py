@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components.settings_datastores import Datastore, DatastoreCluster
 from components.settings_forms import Evc, Host, HostThumbprint, Model, Name, Server, StoreName, Thumbprint
 
 
@@ -56,14 +57,6 @@ class Network(Model):
     vlan: Annotated[int, Field(ge=0, le=4094)] = 0
 
 
-class Datastore(Model):
-    """A new VMFS datastore on a blank disk of the new array."""
-
-    name: StoreName
-    kind: Literal["vmfs"]
-    disk: Annotated[str, Field(pattern=r"^(naa|eui|t10)\.\S+$")]
-
-
 class OldDatastore(Model):
     """A datastore of the old array. `retire`: unmounted and detached on every host of both sites, once nothing uses it."""
 
@@ -80,6 +73,7 @@ class Target(Vcenter):
     host_username: str = "root"
     switch: Switch | None = None
     networks: tuple[Network, ...] = ()
+    datastore_clusters: tuple[DatastoreCluster, ...] = ()
     datastores: Annotated[tuple[Datastore, ...], Field(min_length=1)]
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_vsphere as vsphere
 
+from components.new_storage import NewStorage
+from components.providers.new_datastores import NewDatastores
 from migration.errors import Unexpected
 
 if TYPE_CHECKING:
@@ -77,9 +79,15 @@ class TargetSite(pulumi.ComponentResource):
     adopted: list[str]
 
     def __init__(
-        self, name: str, stack: Settings, adoption: Adoption, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        stack: Settings,
+        adoption: Adoption,
+        *,
+        preview: int = 0,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the site that the settings describe, leaving alone what is to be adopted."""
+        """Declare the site that the settings describe, leaving alone what is to be adopted. `preview`: as for a VM."""
         super().__init__("esxodus:index:TargetSite", name, None, opts)
         target = stack.target
         host_password = pulumi.Output.secret(stack.host_password.get_secret_value())
@@ -92,8 +100,9 @@ class TargetSite(pulumi.ComponentResource):
             switch = self._switch(target.switch, datacenter, hosts)
             for network in target.networks:
                 self._network(network, switch)
-        for datastore in target.datastores:
-            self._datastore(datastore, hosts[0])
+        storage = NewStorage(adoption, self._inside, datacenter)
+        storage.clusters(target.datastore_clusters)
+        storage.datastores(target.datastores, hosts, self._blank(target, hosts, preview))
         self.adopted = adoption.adopted
         self.register_outputs({"adopted": self.adopted})
 
@@ -179,9 +188,13 @@ class TargetSite(pulumi.ComponentResource):
             opts=self._inside,
         )
 
-    def _datastore(self, datastore: settings_site.Datastore, host: pulumi.Input[str]) -> None:
-        if self._adoption.id_of("datastore", datastore.name, vsphere.VmfsDatastore):
-            return
-        vsphere.VmfsDatastore(
-            datastore.name, name=datastore.name, host_system_id=host, disks=[datastore.disk], opts=self._inside
+    def _blank(self, target: settings_site.Target, hosts: list[pulumi.Input[str]], preview: int) -> NewDatastores:
+        """Declare that the disks of the new datastores hold nothing, once all hosts have joined."""
+        return NewDatastores(
+            "new datastores",
+            [one.model_dump(include={"name", "kind", "disk"}, exclude_none=True) for one in target.datastores],
+            [host.name for host in target.hosts],
+            joined=hosts,
+            preview=preview,
+            opts=pulumi.ResourceOptions(parent=self),
         )

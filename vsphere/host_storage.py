@@ -13,6 +13,7 @@ from typing import Any, Final
 from pyVmomi import vim
 
 from migration.errors import Stale
+from vsphere.hardware import GIB
 from vsphere.names import decoded, encoded
 from vsphere.reading import collect, several
 from vsphere.session import moref
@@ -27,12 +28,17 @@ _DEAD: Final = frozenset({"dead", "disabled", "unknown"})
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A disk as one host sees it. `uuid` is what attach and detach take; `paths` are (adapter, works) of each path to it."""
+    """A disk as one host sees it. `uuid` is what attach and detach take; `paths` are (adapter, works) of each path to it.
+
+    `path` is what its partitions are asked by, `capacity` its size in GiB, 0 where it is no disk.
+    """
 
     name: str
     uuid: str
     attached: bool = True
     paths: tuple[tuple[str, bool], ...] = ()
+    path: str = ""
+    capacity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,15 @@ def _disks(luns: Any, multipath: Any) -> Iterator[Disk]:
     }
     for lun in luns:
         attached = _DETACHED not in (str(state) for state in lun.operationalState or ())
-        yield Disk(str(lun.canonicalName), str(lun.uuid), attached, paths.get(str(lun.key), ()))
+        size = getattr(lun, "capacity", None)
+        yield Disk(
+            str(lun.canonicalName),
+            str(lun.uuid),
+            attached,
+            paths.get(str(lun.key), ()),
+            str(getattr(lun, "devicePath", "") or ""),
+            int(size.block) * int(size.blockSize) / GIB if size else 0.0,
+        )
 
 
 def _adapter(path: Any) -> str:
