@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from components.adoption import Adoption, state_of_this_stack
 from components.providers import access
-from components.target_site import Adoption, state_of_this_stack
+from components.settings_networks import INSTALLED_SWITCH
 from migration import new_site
 from migration.errors import Blocked, SettingsError
+from migration.wanted import Method
 from vsphere import site_storage
 from vsphere.existing import Existing, There
 from vsphere.journeys import on_their_way
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from components.settings import Settings
-    from components.settings_site import Datastore
+    from components.settings_datastores import Datastore
+    from migration.model import Concern
     from migration.new_site import Stands
     from migration.wanted import Identity
 
@@ -41,6 +44,7 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
         there = target_there.ids(stack.target.datacenter)
         refuse_escaped_names(stack, there)
         refuse_unknown_hosts(stack, there)
+        refuse_missing_switches(stack, there)
         refuse_old_exports(stack, site_storage.exports(source))
         new = [one for one in stack.target.datastores if one.disk and one.name not in there["datastore"]]
         if new:
@@ -51,7 +55,15 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
         travelling = on_their_way((source, target), [spec.identity for _, spec in stack.specs()])
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
-    return Adoption(there, state_of_this_stack()), travelling
+    return Adoption(there, state_of_this_stack(), missing_vmotion(stack, there)), travelling
+
+
+def missing_vmotion(stack: Settings, there: Existing) -> list[Concern]:
+    """Return a warning for each host that will have no adapter for vMotion, where it is wanted."""
+    hosts = stack.target.hosts
+    has = {name.rpartition(" ")[0] for name in there["vMotion adapter"]} | {one.name for one in hosts if one.vmotion}
+    live = any(spec.method is Method.XVM for _, spec in stack.specs())
+    return list(new_site.without_vmotion([one.name for one in hosts], has, drs=stack.target.cluster.drs, live=live))
 
 
 def refuse_misplaced_hosts(stack: Settings, here: Mapping[str, Stands], elsewhere: Mapping[str, Stands]) -> None:
@@ -82,6 +94,23 @@ def refuse_unknown_hosts(stack: Settings, there: Existing) -> None:
         raise SettingsError(problems)
 
 
+def refuse_missing_switches(stack: Settings, there: Existing) -> None:
+    """Refuse standard switches without uplinks that a host does not have; that of the installation is on each that joins.
+
+    Raises: SettingsError, naming every such switch and host.
+    """
+    problems = [
+        f"esxodus:target.switches[{number}].uplinks: missing, so {switch.name} is used as it is, and {host.name} has none"
+        for number, switch in enumerate(stack.target.switches)
+        for host in stack.target.hosts
+        if not switch.uplinks
+        and f"{host.name} {switch.name}" not in there["host switch"]
+        and (host.name in there["host"] or switch.name != INSTALLED_SWITCH)
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
 def refuse_escaped_names(stack: Settings, there: Existing) -> None:
     """Refuse to create what has a slash, a backslash or a percent sign in its name.
 
@@ -94,7 +123,11 @@ def refuse_escaped_names(stack: Settings, there: Existing) -> None:
         ("datacenter", "datacenter", target.datacenter),
         ("cluster", "cluster.name", target.cluster.name),
         *([("switch", "switch.name", target.switch.name)] if target.switch else ()),
-        *(("network", f"networks[{number}].name", one.name) for number, one in enumerate(target.networks)),
+        *(
+            ("network", f"networks[{number}].name", one.name)
+            for number, one in enumerate(target.networks)
+            if one in target.distributed
+        ),
         *(("datastore", f"datastores[{number}].name", one.name) for number, one in enumerate(target.datastores)),
         *(
             ("datastore cluster", f"datastoreClusters[{number}].name", one.name)

@@ -8,10 +8,10 @@ import pulumi
 import pulumi_vsphere as vsphere
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from components.adoption import Adoption
     from components.settings_datastores import Datastore, DatastoreCluster
-    from components.target_site import Adoption
 
 
 class NewStorage:
@@ -45,12 +45,13 @@ class NewStorage:
     def _cluster(self, cluster: DatastoreCluster) -> pulumi.Input[str]:
         if found := self._adoption.id_of("datastore cluster", cluster.name, vsphere.DatastoreCluster):
             return found
-        drs: Mapping[str, object] = {
-            "sdrs_enabled": cluster.storage_drs != "off",
-            "sdrs_automation_level": "automated" if cluster.storage_drs == "automatic" else "manual",
-        }
         return vsphere.DatastoreCluster(
-            cluster.name, name=cluster.name, datacenter_id=self._datacenter, **drs, opts=self._inside
+            cluster.name,
+            name=cluster.name,
+            datacenter_id=self._datacenter,
+            sdrs_enabled=cluster.storage_drs != "off",
+            sdrs_automation_level="automated" if cluster.storage_drs == "automatic" else "manual",
+            opts=self._inside,
         ).id
 
     def _vmfs(self, one: Datastore, host: pulumi.Input[str], blank: pulumi.Resource) -> None:

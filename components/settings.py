@@ -9,8 +9,9 @@ import pydantic
 from pydantic import BeforeValidator, Field, SecretStr
 
 from components import settings_checks, settings_words
+from components.settings_fabric import Fabric
 from components.settings_forms import Existing, Model, Name, as_named
-from components.settings_site import Fabric, OldDatastore, Target, Vcenter
+from components.settings_site import OldDatastore, Target, Vcenter
 from components.settings_waves import Accepted, Policy, WantedVm, Wave, accepted, chosen
 from migration.errors import SettingsError
 from migration.wanted import Identity, VmSpec
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROJECT: Final = "esxodus"
-SECRETS: Final = ("sourcePassword", "targetPassword", "hostPassword")
+SECRETS: Final = ("sourcePassword", "targetPassword", "hostPassword", "fabricPassword")
 
 
 class Lab(Model):
-    """Only of lab stacks: the scenario that the lab serves."""
+    """Only of lab stacks: the scenario that the lab serves; `retire`: the demo retires the old datastores in the end."""
 
     scenario: str
+    retire: bool = False
 
 
 class Settings(Model):
@@ -37,6 +39,7 @@ class Settings(Model):
     target_password: SecretStr
     host_password: SecretStr
     fabric: Fabric = Fabric()
+    fabric_password: SecretStr | None = None
     old_datastores: Annotated[tuple[Annotated[OldDatastore, BeforeValidator(as_named)], ...], Field(min_length=1)]
     network_map: dict[Existing, Name] = Field(default_factory=dict)
     policy: Policy = Policy()
@@ -52,7 +55,14 @@ class Settings(Model):
 
         Raises: SettingsError with every problem found.
         """
-        data = {key: _plain(key, value) for key, value in values.items()}
+        data = {key: plain(key, value) for key, value in values.items()}
+        if "upgrade" in data:
+            raise SettingsError(
+                [
+                    "esxodus:upgrade: a rolling upgrade is a project of its own, in the folder upgrade: run pulumi -C upgrade; "
+                    "a stack either migrates a site or upgrades its hosts"
+                ]
+            )
         problems = [*settings_checks.cross_checked(data), *(settings_checks.unrunnable(data) if here else ())]
         try:
             settings = cls.model_validate(data)
@@ -95,10 +105,16 @@ class Settings(Model):
         """Return what each VM should become, wave by wave."""
         return [(wave, self._spec(wave, vm)) for wave in self.waves for vm in wave.vms]
 
+    @property
+    def closing(self) -> bool:
+        """Whether the zones are to go in the end: every old datastore is retired, so that nothing is reached through them."""
+        return bool(self.fabric.fabrics) and set(self.retiring) == set(self.old_names)
+
     def checked(self) -> int:
-        """Return how many resources a preview checks: VMs, new and old datastores, those to retire, EVC where it is set."""
+        """Return how many resources a preview checks: VMs, new and old datastores, those to retire; EVC and zones where set."""
         vms = sum(len(wave.vms) for wave in self.waves)
-        return vms + 2 + bool(self.retiring) + (self.target.cluster.evc is not None)
+        zones = bool(self.fabric.fabrics) + self.closing
+        return vms + 2 + bool(self.retiring) + (self.target.cluster.evc is not None) + zones
 
     def _spec(self, wave: Wave, vm: WantedVm) -> VmSpec:
         fields = {
@@ -113,6 +129,8 @@ class Settings(Model):
             old_volumes=self.old_names,
             networks=self.network_map,
             declared_networks=tuple(network.name for network in self.target.networks),
+            vmotion_hosts=tuple(host.name for host in self.target.hosts if host.vmotion),
+            standard_networks=tuple(network.name for network in self.target.standard),
             declared_switch=(self.target.switch and self.target.switch.version) or "",
             wave=wave.wanted(self.waves),
             accepted=accepted(self.accept, vm.name),
@@ -120,7 +138,7 @@ class Settings(Model):
         )
 
 
-def _plain(key: str, value: object) -> object:
+def plain(key: str, value: object) -> object:
     """Undo the JSON text in which Pulumi hands over structured values; a password is text whatever it looks like."""
     if key in SECRETS or not isinstance(value, str):
         return value

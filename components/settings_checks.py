@@ -5,20 +5,23 @@ They are looked for in the plain data, so that they are reported together with w
 
 from __future__ import annotations
 
-import difflib
 import shutil
-from collections import Counter
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from components import settings_datastores
+from components import settings_checks_fabric, settings_checks_networks, settings_datastores
+from components.settings_data import entries as _entries
+from components.settings_data import keys as _keys
+from components.settings_data import named as _named
+from components.settings_data import names as _names
+from components.settings_data import texts as _texts
+from components.settings_data import twice as _twice
+from components.settings_data import unknown as _unknown
+from components.settings_data import verified as _verified
 from migration.concerns import known_ids, only_block
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-_SHOWN: Final = 12
-"""How many of the names that are known are shown where none is near to what was written."""
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 def cross_checked(data: Mapping[str, Any]) -> list[str]:
@@ -38,9 +41,10 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
         *_twice("esxodus:target.datastores", "disk", _named(new, "disk")),
         *_twice("esxodus:target.datastoreClusters", "datastore cluster", _named(pods)),
         *settings_datastores.problems("esxodus:target.datastores", new, _named(pods)),
-        *_switchless(target, _named(networks)),
+        *settings_checks_networks.problems(target),
         *_twice("esxodus:oldDatastores", "datastore", old),
         *_old_and_new(old, _named(new)),
+        *settings_checks_fabric.problems(_keys(data.get("fabric")), data.get("fabricPassword")),
         *_twice("esxodus:waves", "wave", _named(waves)),
         *_twice("esxodus:waves", "VM", [f"{name} {uuid}".strip() for _, name, uuid in vms]),
         *_unclear(vms),
@@ -66,33 +70,6 @@ def unrunnable(data: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _keys(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def _names(value: object) -> list[str]:
-    """Return the names in a list whose entries are names, or have one."""
-    listed = value if isinstance(value, list) else []
-    return _texts([item.get("name") if isinstance(item, dict) else item for item in listed])
-
-
-def _entries(value: object) -> list[tuple[int, Mapping[str, Any]]]:
-    """Return the entries of a list that have keys, each with its number."""
-    return (
-        [(number, item) for number, item in enumerate(value) if isinstance(item, dict)]
-        if isinstance(value, list)
-        else []
-    )
-
-
-def _named(entries: Iterable[tuple[int, Mapping[str, Any]]], key: str = "name") -> list[str]:
-    return _texts([entry.get(key) for _, entry in entries])
-
-
 def _vms(waves: Iterable[tuple[int, Mapping[str, Any]]]) -> list[tuple[str, str, str]]:
     """Return path, name and instance UUID (or "") of each VM."""
     found = []
@@ -105,23 +82,6 @@ def _vms(waves: Iterable[tuple[int, Mapping[str, Any]]]) -> list[tuple[str, str,
                 path = f"esxodus:waves[{number}].vms[{place}]"
                 found.append((path, name, uuid.lower() if isinstance(uuid, str) else ""))
     return found
-
-
-def _verified(path: str, vcenter: object) -> list[str]:
-    given = [key for key in ("thumbprint", "caFile") if _keys(vcenter).get(key)]
-    if len(given) == 1 or not isinstance(vcenter, dict):
-        return []
-    return [f"{path}: {'both' if given else 'neither'} of thumbprint and caFile; exactly one says how TLS is verified"]
-
-
-def _twice(path: str, what: str, values: Iterable[str]) -> list[str]:
-    return [f"{path}: {what} {value} is there {count} times" for value, count in Counter(values).items() if count > 1]
-
-
-def _switchless(target: Mapping[str, Any], networks: Sequence[str]) -> list[str]:
-    if not networks or target.get("switch") is not None:
-        return []
-    return [f"esxodus:target.switch: missing; the networks {', '.join(networks)} are port groups of it"]
 
 
 def _old_and_new(old: Sequence[str], new: Sequence[str]) -> list[str]:
@@ -152,16 +112,6 @@ def _wave_entries(waves: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tu
         yield path, wave
         for place, vm in _entries(wave.get("vms")):
             yield f"{path}.vms[{place}]", vm
-
-
-def _unknown(path: str, what: str, name: object, known: Collection[str]) -> list[str]:
-    """Return the problem of a name that is not among those that are known; none of what is no text."""
-    if not isinstance(name, str) or name in known:
-        return []
-    near = difflib.get_close_matches(name, sorted(known), 1, 0.5)
-    some = [*sorted(known)[:_SHOWN], *(["…"] if len(known) > _SHOWN else [])]
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(some) or 'none'}"
-    return [f"{path}: {name} is no {what}; {hint}"]
 
 
 def _placed(waves: Sequence[tuple[int, Mapping[str, Any]]], hosts: Sequence[str], new: Sequence[str]) -> list[str]:

@@ -11,6 +11,8 @@ from pydantic.alias_generators import to_camel
 
 _THUMBPRINT: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){19}|[0-9A-F]{2}(:[0-9A-F]{2}){31}")
 
+_PORT: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){7}")
+
 
 class Model(BaseModel):
     """What all models of settings share: nothing changes later, and a key that is not known is an error."""
@@ -28,6 +30,15 @@ def _thumbprint(value: object) -> str:
     if not _THUMBPRINT.fullmatch(text):
         raise ValueError(
             "must be the SHA-1 or SHA-256 of the certificate: 20 or 32 pairs of hex digits with colons between"
+        )
+    return text
+
+
+def _port_name(value: object) -> str:
+    text = str(value).strip().lower()
+    if not _PORT.fullmatch(text):
+        raise ValueError(
+            "must be the name of a Fibre Channel port: 8 pairs of hex digits with colons between, in quotes"
         )
     return text
 
@@ -78,6 +89,10 @@ Server = Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-
 Thumbprint = Annotated[str, BeforeValidator(_thumbprint)]
 HostThumbprint = Annotated[Thumbprint, AfterValidator(_sha1)]
 Evc = Annotated[str, Field(pattern=r"^(auto|(intel|amd)-[a-z0-9-]+)$")]
+FabricName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_$^-]{0,63}$")]
+FabricWord = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,19}$")]
+Adapter = Annotated[str, Field(pattern=r"^vmhba[0-9]+$")]
+PortName = Annotated[str, BeforeValidator(_port_name)]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 OrOff: Final = BeforeValidator(_switch)

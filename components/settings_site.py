@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from components.settings_datastores import Datastore, DatastoreCluster
 from components.settings_forms import Evc, Host, HostThumbprint, Model, Name, Server, StoreName, Thumbprint
+from components.settings_networks import Address, Network, StandardSwitch, Switch, Vmotion
 
 
 class Vcenter(Model):
@@ -31,30 +32,12 @@ class Cluster(Model):
 class NewHost(Model):
     """A host of the new cluster; its certificate is pinned, by SHA-1: the only form that AddHost takes.
 
-    One that is in the cluster already is adopted, and needs no thumbprint.
+    One that is in the cluster already is adopted, and needs no thumbprint. `vmotion` is the address of its vMotion adapter.
     """
 
     name: Host
     thumbprint: HostThumbprint | None = None
-
-
-class Switch(Model):
-    """The distributed switch, and the network cards that each host gives to it.
-
-    `version`: such as `6.6.0`; absent, the newest that vCenter knows. A VM that leaves a distributed switch of the old site
-    live needs one of the same version here.
-    """
-
-    name: Name
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] | None = None
-    uplinks: Annotated[tuple[Annotated[str, Field(pattern=r"^vmnic[0-9]+$")], ...], Field(min_length=1)]
-
-
-class Network(Model):
-    """A distributed port group."""
-
-    name: Name
-    vlan: Annotated[int, Field(ge=0, le=4094)] = 0
+    vmotion: Address | None = None
 
 
 class OldDatastore(Model):
@@ -72,12 +55,22 @@ class Target(Vcenter):
     hosts: Annotated[tuple[NewHost, ...], Field(min_length=1)]
     host_username: str = "root"
     switch: Switch | None = None
+    switches: tuple[StandardSwitch, ...] = ()
     networks: tuple[Network, ...] = ()
     datastore_clusters: tuple[DatastoreCluster, ...] = ()
+    vmotion: Vmotion | None = None
     datastores: Annotated[tuple[Datastore, ...], Field(min_length=1)]
 
+    def is_standard(self, switch: str | None) -> bool:
+        """Say whether the name is that of a standard switch."""
+        return switch in {one.name for one in self.switches}
 
-class Fabric(Model):
-    """How the old array reaches the new hosts: `manual` means that the SAN team has zoned and presented it."""
+    @property
+    def standard(self) -> tuple[Network, ...]:
+        """The networks that are on a standard switch of each host."""
+        return tuple(network for network in self.networks if self.is_standard(network.switch))
 
-    kind: Literal["manual"] = "manual"
+    @property
+    def distributed(self) -> tuple[Network, ...]:
+        """The networks that are on the distributed switch."""
+        return tuple(network for network in self.networks if not self.is_standard(network.switch))

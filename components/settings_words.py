@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pydantic
 
 _COMING: Final = {
-    ("fabric", "kind", "brocade"): "zoning a Brocade fabric",
     ("method", "relay"): "moving live by a relay vCenter 6.7",
 }
 """Values that documents about this product mention, and that this version does not have."""
@@ -31,6 +30,11 @@ _FORMS: Final = {
     "uplinks": "the name of a physical network card such as vmnic1",
     "switch.version": "a version such as 6.6.0; put it in quotes",
     "host": "the name of a host, as in esxodus:target.hosts",
+    "switch": "a host name or address, with :port where that is not 443",
+    "fabrics.name": "a name that switches take: a letter, then up to 63 letters, digits and _ $ ^ -",
+    "configuration": "a name that switches take: a letter, then up to 63 letters, digits and _ $ ^ -",
+    "prefix": "a word that names of zones begin with: a letter, then up to 19 letters, digits and _",
+    "hbas": "the name of a Fibre Channel adapter such as vmhba2",
     "reason": "a reason; it is reported with the warning that it accepts",
     "name": "one line of 1 to 80 characters that neither begins nor ends with a space",
 }

@@ -6,71 +6,22 @@ Whatever is declared is kept when it is removed from the settings or by `pulumi 
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_vsphere as vsphere
 
+from components import settings_networks
+from components.host_networks import HostNetworks
 from components.new_storage import NewStorage
 from components.providers.new_datastores import NewDatastores
-from migration.errors import Unexpected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from components import settings_site
+    from components.adoption import Adoption
     from components.settings import Settings
-    from vsphere.existing import Existing
-
-
-PATIENCE: Final = 5.0
-"""Seconds for which reading the stack's own state is tried again."""
-
-
-class Adoption:
-    """Tells what to declare from what to leave alone (docs/adr/0007-adopt-what-exists.md).
-
-    What this stack's state holds is declared. What it does not hold and yet exists is adopted: used by its id and left as it
-    is. Everything else is declared, hence created.
-    """
-
-    def __init__(self, existing: Existing, owned: frozenset[tuple[str, str]]) -> None:
-        """Take what exists (kind to name to id) and what the state holds (resource type and logical name)."""
-        self._existing = existing
-        self._owned = owned
-        self.adopted: list[str] = []
-
-    def id_of(self, kind: str, name: str, resource: type[pulumi.CustomResource]) -> str | None:
-        """Return the id of a thing to adopt, None for one to declare."""
-        if (str(resource.pulumi_type), name) in self._owned:  # type: ignore[attr-defined] # set by the SDK's decorator
-            return None
-        found = self._existing.get(kind, {}).get(name)
-        if found is not None:
-            self.adopted.append(f"{kind} {name}")
-        return found
-
-
-def state_of_this_stack() -> frozenset[tuple[str, str]]:
-    """Return type and logical name of every resource that this stack's state holds; empty where there is no state yet.
-
-    Raises: Unexpected where the state cannot be read.
-    """
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
-            return frozenset(_type_and_name(urn) for urn in (read.value or {}).get("outputs", {}))
-        except Exception as error:
-            # Just now the engine writes that this run has begun. The file backend replaces the state in one step, but not
-            # the small file of attributes beside it, and a reader that comes in between is answered with "EOF".
-            if time.monotonic() > deadline:
-                raise Unexpected(f"the state of stack {name} cannot be read: {error}") from error
-            time.sleep(0.1)
-
-
-def _type_and_name(urn: str) -> tuple[str, str]:
-    _, _, types, name = urn.split("::", 3)
-    return types.rpartition("$")[2], name
 
 
 class TargetSite(pulumi.ComponentResource):
@@ -96,15 +47,14 @@ class TargetSite(pulumi.ComponentResource):
         datacenter = self._datacenter(target.datacenter)
         cluster = self._cluster(target.cluster, datacenter)
         hosts = [self._host(host, target.host_username, host_password, cluster) for host in target.hosts]
-        if target.switch is not None:
-            switch = self._switch(target.switch, datacenter, hosts)
-            for network in target.networks:
-                self._network(network, switch)
+        self._networks(target, datacenter, hosts)
         storage = NewStorage(adoption, self._inside, datacenter)
         storage.clusters(target.datastore_clusters)
         storage.datastores(target.datastores, hosts, self._blank(target, hosts, preview))
         self.adopted = adoption.adopted
         self.register_outputs({"adopted": self.adopted})
+        for concern in adoption.concerns:
+            pulumi.log.warn(str(concern), self)
 
     def _plugin(self, name: str, stack: Settings) -> vsphere.Provider:
         # The plugin cannot pin a thumbprint: where one is pinned, the program has verified it before this is declared.
@@ -156,8 +106,27 @@ class TargetSite(pulumi.ComponentResource):
             opts=self._but("username", "password", *(() if host.thumbprint else ("thumbprint",))),
         ).id
 
+    def _networks(
+        self, target: settings_site.Target, datacenter: pulumi.Input[str], hosts: Sequence[pulumi.Input[str]]
+    ) -> None:
+        """Declare what is on the distributed switch, then what is each host's own."""
+        port_groups: dict[str, pulumi.Input[str]] = {}
+        switch: pulumi.Input[str] = ""
+        vmotion = target.vmotion
+        kernel = [settings_networks.Network(name=vmotion.network, vlan=vmotion.vlan)] if vmotion else []
+        distributed = [*target.distributed, *(kernel if vmotion and not target.is_standard(vmotion.switch) else ())]
+        if target.switch is not None:
+            switch = self._switch(target.switch, datacenter, hosts)
+            port_groups = {network.name: self._network(network, switch) for network in distributed}
+        for host, id_ in zip(target.hosts, hosts, strict=True):
+            own = HostNetworks(host, id_, self._adoption, self._inside)
+            own.declare(target)
+            if vmotion is not None:
+                key = port_groups.get(vmotion.network)
+                own.vmotion(vmotion, None if key is None else (switch, key))
+
     def _switch(
-        self, switch: settings_site.Switch, datacenter: pulumi.Input[str], hosts: list[pulumi.Input[str]]
+        self, switch: settings_networks.Switch, datacenter: pulumi.Input[str], hosts: Sequence[pulumi.Input[str]]
     ) -> pulumi.Input[str]:
         if found := self._adoption.id_of("switch", switch.name, vsphere.DistributedVirtualSwitch):
             return found
@@ -170,6 +139,7 @@ class TargetSite(pulumi.ComponentResource):
             uplinks=uplinks,
             active_uplinks=uplinks,
             standby_uplinks=[],
+            max_mtu=switch.mtu,
             hosts=[
                 vsphere.DistributedVirtualSwitchHostArgs(host_system_id=host, devices=list(switch.uplinks))
                 for host in hosts
@@ -177,16 +147,17 @@ class TargetSite(pulumi.ComponentResource):
             opts=self._inside,
         ).id
 
-    def _network(self, network: settings_site.Network, switch: pulumi.Input[str]) -> None:
-        if self._adoption.id_of("network", network.name, vsphere.DistributedPortGroup):
-            return
-        vsphere.DistributedPortGroup(
+    def _network(self, network: settings_networks.Network, switch: pulumi.Input[str]) -> pulumi.Input[str]:
+        """Declare a distributed port group and return its key, which is its MoRef too."""
+        if found := self._adoption.id_of("network", network.name, vsphere.DistributedPortGroup):
+            return found
+        return vsphere.DistributedPortGroup(
             network.name,
             name=network.name,
             distributed_virtual_switch_uuid=switch,
             vlan_id=network.vlan,
             opts=self._inside,
-        )
+        ).key
 
     def _blank(self, target: settings_site.Target, hosts: list[pulumi.Input[str]], preview: int) -> NewDatastores:
         """Declare that the disks of the new datastores hold nothing, once all hosts have joined."""

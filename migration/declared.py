@@ -12,8 +12,8 @@ def as_declared(spec: VmSpec, seen: Observation, evc: frozenset[str] = frozenset
     """Return the observation with the target's declared networks, its new datastores, and the old ones mounted.
 
     What is there already stays as it is seen, but for the hosts of the declared cluster: they will see the declared networks
-    and volumes, and offer the modes `evc` once its EVC mode is set; none: they offer what they do now. Where the cluster has
-    no usable host yet, one stands for those that may join.
+    and volumes, have the declared adapters for vMotion, and offer the modes `evc` once its EVC mode is set; none: they offer
+    what they do now. Where the cluster has no usable host yet, one stands for those that may join.
     """
     target = seen.sites.get(spec.target)
     source = seen.sites.get(spec.source)
@@ -30,13 +30,20 @@ def as_declared(spec: VmSpec, seen: Observation, evc: frozenset[str] = frozenset
         there.append(Host("declared", spec.cluster))
     others = [host for host in target.hosts if host.cluster != spec.cluster]
     built = [
-        replace(one, networks=one.networks | networks, volumes=one.volumes | volumes, evc=evc or one.evc)
+        replace(
+            one,
+            networks=one.networks | networks,
+            volumes=one.volumes | volumes,
+            evc=evc or one.evc,
+            vmotion=one.vmotion or one.name in spec.vmotion_hosts,
+        )
         for one in there
     ]
     switch = spec.declared_switch or target.version
+    distributed = dict.fromkeys(networks - set(spec.standard_networks), switch)
     view = replace(
         target,
-        distributed={**dict.fromkeys(spec.declared_networks, switch), **target.distributed},
+        distributed={**distributed, **target.distributed},
         volumes=(*target.volumes, *new, *old),
         networks=target.networks | networks,
         hosts=(*built, *others),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,7 +30,14 @@ IN_ANOTHER_VCENTER: Final = Kind(
     "evacuate it, then disconnect and remove it there, or correct the host's name",
     "API: AlreadyBeingManaged",
 )
-KINDS: Final = (IN_ANOTHER_CLUSTER, CLUSTER_ELSEWHERE, IN_ANOTHER_VCENTER)
+NO_VMOTION: Final = Kind(
+    "host.no-vmotion",
+    Severity.WARNS,
+    "A declared host has no adapter for vMotion, and none is declared, while DRS is on or VMs are to come live.",
+    "give it an address in esxodus:target.hosts (vmotion), on the network of esxodus:target.vmotion",
+    "S13",
+)
+KINDS: Final = (NO_VMOTION, IN_ANOTHER_CLUSTER, CLUSTER_ELSEWHERE, IN_ANOTHER_VCENTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,18 @@ def misplaced(
             yield IN_ANOTHER_CLUSTER.concern(host, f"it is {_in(stands)}, not in cluster {cluster!r}")
         elif stands is not None and stands.datacenter != datacenter:
             yield CLUSTER_ELSEWHERE.concern(host, f"it is {_in(stands)}, not of datacenter {datacenter!r}")
+
+
+def without_vmotion(hosts: Iterable[str], has: Collection[str], *, drs: bool, live: bool) -> Iterator[Concern]:
+    """Yield a warning for each host that vMotion cannot use, where it will be wanted.
+
+    `has` are the hosts that have an adapter for it, or will have; `live`: VMs are to come live from the old site.
+    """
+    wanted = " and ".join([*(["DRS"] if drs else []), *(["live moves"] if live else [])])
+    for host in hosts:
+        if wanted and host not in has:
+            need = "need" if live else "needs"
+            yield NO_VMOTION.concern(host, f"it has no adapter for vMotion, and none is declared; {wanted} {need} it")
 
 
 def _in(stands: Stands) -> str:

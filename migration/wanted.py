@@ -93,7 +93,8 @@ class VmSpec:
     `old_volumes` and `new_volumes` are datastore names as the source and the target site show them; its files go to one of
     the new ones, which keeps `reserve` (a part of 1) free. `host` names the only host that it may run on at the target, ""
     leaves that to us. `networks` maps the source's network names to the target's. `declared_networks` will exist at the
-    target even if a preview runs before they do, on a distributed switch of version `declared_switch` ("": the vCenter's own).
+    target even if a preview runs before they do, on a distributed switch of version `declared_switch` ("": the vCenter's own),
+    but for those in `standard_networks`, which are on standard switches. `vmotion_hosts` will have an adapter for vMotion then.
     `accepted` holds the operator's reason for each warning, by id.
     """
 
@@ -110,6 +111,8 @@ class VmSpec:
     reserve: float = RESERVE
     networks: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     declared_networks: tuple[str, ...] = ()
+    standard_networks: tuple[str, ...] = ()
+    vmotion_hosts: tuple[str, ...] = ()
     declared_switch: str = ""
     shutdown_timeout: float = 300.0
     on_shutdown_timeout: Literal["powerOff", "stop"] = "stop"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from fabric import against
 from migration.concerns import KINDS
 from migration.rule import Kind
 
@@ -23,8 +24,10 @@ AREAS: Final = {
     "media": "CD and floppy drives",
     "network": "Networks",
     "datastore": "Datastores",
+    "fabric": "The fabric",
     "volume": "Old datastores on the new hosts",
     "retire": "Retiring old datastores",
+    "upgrade": "Rolling upgrade",
     "host": "Hosts",
     "evc": "EVC",
     "live": "Moves from vCenter to vCenter in one step",
@@ -72,7 +75,7 @@ API is the reference of the vSphere Web Services API; “ours” follows from ho
 def page() -> str:
     """Return the text of docs/concerns.md."""
     areas: dict[str, list[Kind]] = {area: [] for area in AREAS}
-    for kind in KINDS:
+    for kind in (*KINDS, *against.KINDS):
         areas[kind.id.partition(".")[0]].append(kind)  # an area without a heading is an error here
     parts = [INTRO]
     for area, heading in AREAS.items():

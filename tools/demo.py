@@ -23,6 +23,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from tools import retirement, rolling
 from tools.building import ToolchainError
 from tools.census import Counted, count
 from tools.parts import ROOT
@@ -41,6 +42,7 @@ class Stack:
     """A lab stack's file: where its lab's scenario is, and what it wants."""
 
     name: str
+    file: Path
     scenario: Path
     config: Mapping[str, Any]
 
@@ -72,12 +74,15 @@ def read_stack(site: str) -> Stack:
         raise DemoError(
             f"{site!r} is not a lab stack: it names no esxodus:lab.scenario, and a demo never touches a real site"
         )
-    return Stack(site, ROOT / config["esxodus:lab"]["scenario"], config)
+    return Stack(site, file, ROOT / config["esxodus:lab"]["scenario"], config)
 
 
 def demo(site: str, console: Console) -> int:
     """Move the site and return the exit code."""
     stack = read_stack(site)
+    if "esxodus:upgrade" in stack.config:
+        rolling.prepared(site)
+        return rolling.demo(site, stack.scenario, stack.config, _password(stack.scenario, "site"), console)
     started = time.monotonic()
     with running_lab(stack.scenario) as lab:
         sites = {
@@ -86,7 +91,7 @@ def demo(site: str, console: Console) -> int:
         }
         for name, vcenter in sites.items():
             console.print(f"[bold]{name}[/]: vCenter {vcenter['version']} at {vcenter['vcenter']}", highlight=False)
-        before = count(sites)
+        before, fabrics = count(sites), lab.get("/state")["fabrics"]
         pulumi = _pulumi(stack)
         console.rule("pulumi preview")
         pulumi("preview")
@@ -98,6 +103,8 @@ def demo(site: str, console: Console) -> int:
         told = vm_outputs(json.loads(pulumi("stack", "export", quiet=True)))
         console.rule("what came of it")
         good = report(stack, outputs.get("site", {}), told, before, count(sites), lab, console)
+        if good and stack.config["esxodus:lab"].get("retire"):
+            good = retirement.retire(stack.file, _STATE / stack.name, lab, fabrics, pulumi, console)
     console.print(f"Took {time.monotonic() - started:.0f} s; the lab is stopped.", highlight=False)
     console.print(
         "Try next: `make lab` keeps a lab running to play with; `make demo SITE=…` takes another lab stack; "
@@ -263,7 +270,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         return demo(parser.parse_args().site, console)
-    except (DemoError, LabError, ToolchainError) as error:
+    except (DemoError, LabError, ToolchainError, rolling.RollingError) as error:
         console.print(f"[red]demo:[/] {error}", highlight=False)
         return 1
     except KeyboardInterrupt:

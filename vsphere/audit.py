@@ -36,6 +36,11 @@ READS: Final = frozenset(
 )  # fmt: skip
 """Methods, as they are named on the wire, that change nothing. Any other is a write: it is suspected until it is known."""
 
+UNLISTED: Final = frozenset(
+    {"RetrieveManagedMethodExecuter", "esxcli software profile get", "esxcli software sources profile list"}
+)
+"""What changes nothing either and is in no public description of the API: esxcli, and the way to it (vsphere.esxcli)."""
+
 SENT: Final = "sent"
 """How a call ended whose answer was not waited for."""
 STARTED: Final = "started"

@@ -68,7 +68,7 @@ def clusters(inventory: Inventory) -> Iterator[Cluster]:
         inside = members.get(record.moref, ())
         ha = getattr(config, "dasConfig", None)
         drs = getattr(config, "drsConfig", None)
-        cpu, memory = _reserves(ha, sum(map(usable, inside)))
+        cpu, memory = reserves(ha, sum(map(usable, inside)))
         yield Cluster(
             name=inventory.name(record.moref),
             # The mode in effect is the same at each of its hosts; a cluster of none runs nothing.
@@ -80,8 +80,8 @@ def clusters(inventory: Inventory) -> Iterator[Cluster]:
         )
 
 
-def _reserves(ha: Any, hosts: int) -> tuple[float, float]:
-    """Return the parts of the MHz and memory of a cluster's usable hosts that HA's admission control keeps free."""
+def reserves(ha: Any, hosts: int) -> tuple[float, float]:
+    """Return the parts of the MHz and memory of a cluster's usable hosts, so many, that HA's admission control keeps free."""
     if not ha or not ha.enabled or not ha.admissionControlEnabled or not hosts:
         return 0.0, 0.0
     match ha.admissionControlPolicy:

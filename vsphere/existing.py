@@ -8,6 +8,7 @@ from typing import Any, Final
 from pyVmomi import vim
 
 from migration.new_site import Stands
+from vsphere import host_own
 from vsphere.names import decoded
 from vsphere.reading import collect
 from vsphere.session import moref, session
@@ -16,7 +17,11 @@ from vsphere.tls import Endpoint
 
 Existing = Mapping[str, Mapping[str, str]]
 """From kind (datacenter, cluster, host, switch, network, datastore, datastore cluster) to name to the id that pulumi-vsphere
-knows it by."""
+knows it by.
+
+What is a host's own (host switch, host network, vMotion adapter) has the host's name before its own, which is an adapter's
+address.
+"""
 
 _KINDS: Final[Mapping[str, tuple[type[vim.ManagedEntity], str]]] = {
     "datacenter": (vim.Datacenter, ""),
@@ -34,7 +39,7 @@ _READ: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = {
     vim.Folder: ("name", "parent"),
     vim.Datacenter: ("name", "parent"),
     vim.ComputeResource: ("name", "parent"),
-    vim.HostSystem: ("name", "parent", "runtime.connectionState"),
+    vim.HostSystem: ("name", "parent", "runtime.connectionState", *host_own.READ),
     vim.DistributedVirtualSwitch: ("name", "parent", "uuid"),
     vim.dvs.DistributedVirtualPortgroup: ("name", "parent"),
     vim.Datastore: ("name", "parent"),
@@ -60,7 +65,7 @@ class There:
 
         Every datacenter's, where none is given. A distributed switch is known by its UUID, all else by its MoRef.
         """
-        return {
+        found = {
             kind: {
                 _name(record): str(record.get(key)) if key else record.moref
                 for record in self._of(managed)
@@ -68,6 +73,7 @@ class There:
             }
             for kind, (managed, key) in _KINDS.items()
         }
+        return found | host_own.ids({_name(record): record for record in self._of(vim.HostSystem)})
 
     def hosts(self) -> dict[str, Stands]:
         """Return where each host stands, by its name."""

@@ -45,6 +45,11 @@ DESTRUCTIVE: Final = re.compile(
 )
 """What a method that destroys is called, whoever offers it."""
 
+ESXCLI: Final = frozenset(
+    {"esxcli software profile get", "esxcli software sources profile list", "esxcli software profile update"}
+)
+"""The only commands that are run on a host: esxcli can erase disks too."""
+
 OURS: Final = frozenset({"DestroyPropertyCollector", "DestroyPropertyFilter", "DestroyView", "DestroyCollector"})
 """Methods that are called so and only end something of the session's own."""
 
@@ -60,6 +65,8 @@ def refuse(thing: ManagedObject, method: str, arguments: Any) -> None:
     for kind, allowed in ALLOWED.items():
         if isinstance(thing, kind) and method not in allowed:
             raise _refused(method)
+    if method.startswith("esxcli ") and method not in ESXCLI:
+        raise _refused(method)
     if method not in OURS and DESTRUCTIVE.search(method):
         raise _refused(method)
     if method == "RemoveDatastore" and not all(_is_nfs(one) for one in arguments or (None,)):

@@ -20,7 +20,12 @@ from vsphere.session import moref
 from vsphere.site import Site
 from vsphere.volumes import NFS41, file_system_id
 
-_SEEN: Final = ("storageDeviceInfo.scsiLun", "storageDeviceInfo.multipathInfo", "fileSystemVolumeInfo.mountInfo")
+_SEEN: Final = (
+    "storageDeviceInfo.scsiLun",
+    "storageDeviceInfo.multipathInfo",
+    "fileSystemVolumeInfo.mountInfo",
+    "storageDeviceInfo.hostBusAdapter",
+)
 _DETACHED: Final = "off"
 _DEAD: Final = frozenset({"dead", "disabled", "unknown"})
 """States of a path through which nothing goes; "active" and "standby" are those that work."""
@@ -30,13 +35,15 @@ _DEAD: Final = frozenset({"dead", "disabled", "unknown"})
 class Disk:
     """A disk as one host sees it. `uuid` is what attach and detach take; `paths` are (adapter, works) of each path to it.
 
-    `path` is what its partitions are asked by, `capacity` its size in GiB, 0 where it is no disk.
+    `ports` are the array's Fibre Channel ports that these paths end at. `path` is what its partitions are asked by, `capacity`
+    its size in GiB, 0 where it is no disk.
     """
 
     name: str
     uuid: str
     attached: bool = True
     paths: tuple[tuple[str, bool], ...] = ()
+    ports: frozenset[str] = frozenset()
     path: str = ""
     capacity: float = 0.0
 
@@ -67,7 +74,10 @@ class Nas:
 
 @dataclass(frozen=True, slots=True)
 class HostStorage:
-    """One host's disks by canonical name, and the volumes that it knows by their id; nothing of one that is not connected."""
+    """One host's disks by canonical name, and the volumes that it knows by their id; nothing of one that is not connected.
+
+    `initiators` are its own Fibre Channel ports, by adapter; a port's name is written 10:00:…, in lower case.
+    """
 
     host: str
     ref: vim.HostSystem
@@ -76,6 +86,7 @@ class HostStorage:
     volumes: Mapping[str, Mounted] = field(default_factory=lambda: MappingProxyType({}))
     system: vim.host.StorageSystem | None = None
     stores: vim.host.DatastoreSystem | None = None
+    initiators: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def host_storage(site: Site) -> dict[str, HostStorage]:
@@ -113,8 +124,22 @@ def host_storage(site: Site) -> dict[str, HostStorage]:
             volumes=dict(_volumes(seen.get(_SEEN[2], ()))),
             system=system,
             stores=stores,
+            initiators=dict(_initiators(seen.get(_SEEN[3], ()))),
         )
     return found
+
+
+def _initiators(adapters: Any) -> Iterator[tuple[str, str]]:
+    for adapter in adapters:
+        if isinstance(adapter, vim.host.FibreChannelHba) and not isinstance(
+            adapter, vim.host.FibreChannelOverEthernetHba
+        ):
+            yield str(adapter.device), port_name(adapter.portWorldWideName)
+
+
+def port_name(number: int) -> str:
+    """Write a world wide name, which the API gives as a signed number, as switches do: 10:00:…."""
+    return (int(number) & (1 << 64) - 1).to_bytes(8, "big").hex(":")
 
 
 def _disks(luns: Any, multipath: Any) -> Iterator[Disk]:
@@ -124,14 +149,23 @@ def _disks(luns: Any, multipath: Any) -> Iterator[Disk]:
         )
         for unit in (multipath.lun if multipath else None) or ()
     }
+    ports = {
+        str(unit.lun): frozenset(
+            port_name(path.transport.portWorldWideName)
+            for path in unit.path or ()
+            if isinstance(path.transport, vim.host.FibreChannelTargetTransport)
+        )
+        for unit in (multipath.lun if multipath else None) or ()
+    }
     for lun in luns:
         attached = _DETACHED not in (str(state) for state in lun.operationalState or ())
-        size = getattr(lun, "capacity", None)
+        key, size = str(lun.key), getattr(lun, "capacity", None)
         yield Disk(
             str(lun.canonicalName),
             str(lun.uuid),
             attached,
-            paths.get(str(lun.key), ()),
+            paths.get(key, ()),
+            ports.get(key, frozenset()),
             str(getattr(lun, "devicePath", "") or ""),
             int(size.block) * int(size.blockSize) / GIB if size else 0.0,
         )

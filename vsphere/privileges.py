@@ -80,7 +80,11 @@ BUILDING: Final = (
     Privilege("Host.Config.Settings", "settle the lockdown mode of a host that joins", _AT_TARGET),
     Privilege("DVSwitch.Create", "create the distributed switch", _AT_TARGET),
     Privilege("DVSwitch.HostOp", "make the hosts members of the distributed switch", _AT_TARGET),
-    Privilege("Host.Config.Network", "give network cards of the hosts to the distributed switch", _AT_TARGET),
+    Privilege(
+        "Host.Config.Network",
+        "give network cards of the hosts to switches; make standard switches, port groups and vMotion adapters",
+        _AT_TARGET,
+    ),
     Privilege("DVPortgroup.Create", "create the port groups", _AT_TARGET),
 )
 """What the target's user needs beside them as long as the site is being built; what NEEDED has is not repeated."""

@@ -24,6 +24,7 @@ FOLLOWED: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = MappingProx
         vim.HostSystem: (
             "name",
             "parent",
+            "runtime.bootTime",
             "runtime.connectionState",
             "runtime.inMaintenanceMode",
             "summary.hardware.cpuMhz",

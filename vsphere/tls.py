@@ -32,7 +32,10 @@ _ALGORITHMS = {40: "sha1", 64: "sha256"}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a site's vCenter is, and who we are there. `vcenter` is "host" or "host:port"; one of `thumbprint`, `ca_file`."""
+    """Where a site's vCenter is, and who we are there. `vcenter` is "host" or "host:port"; one of `thumbprint`, `ca_file`.
+
+    `kind` is what it is where it is something else: a switch.
+    """
 
     name: str
     vcenter: str
@@ -40,6 +43,7 @@ class Endpoint:
     password: str = field(repr=False)
     thumbprint: str = ""
     ca_file: str = ""
+    kind: str = "vCenter"
 
     @property
     def host(self) -> str:
@@ -55,7 +59,7 @@ class Endpoint:
 
     def __str__(self) -> str:
         """Name the site and its vCenter, for messages."""
-        return f"{self.name} vCenter {self.vcenter}"
+        return f"{self.name} {self.kind} {self.vcenter}"
 
 
 class VerifiedConnection(http.client.HTTPSConnection):
@@ -100,7 +104,7 @@ class VerifiedConnection(http.client.HTTPSConnection):
         except ssl.SSLCertVerificationError as error:
             raise Refused(
                 f"{endpoint}: its certificate is not vouched for by {endpoint.ca_file}: {error.verify_message}. "
-                "Correct caFile, or pin the vCenter's thumbprint instead"
+                f"Correct caFile, or pin the {endpoint.kind}'s thumbprint instead"
             ) from error
         except OSError as error:
             raise unreachable(endpoint, error) from error
@@ -131,7 +135,8 @@ class VerifiedConnection(http.client.HTTPSConnection):
             raise Refused(
                 f"{self._endpoint}: its certificate has the {algorithm.upper()} thumbprint {colons(found)}, "
                 f"but {colons(wanted)} is pinned. No credentials were sent. If the certificate was replaced on purpose, "
-                "compare with the one shown at the vCenter itself and correct what is pinned in the stack's settings"
+                f"compare with the one shown at the {self._endpoint.kind} itself and correct what is pinned in the stack's "
+                "settings"
             )
 
 
@@ -180,7 +185,7 @@ def context(endpoint: Endpoint) -> ssl.SSLContext:
             raise Refused(f"{endpoint}: the CA bundle {endpoint.ca_file} cannot be read as PEM: {error}") from error
     if not endpoint.thumbprint:
         raise Refused(
-            f"{endpoint}: give its thumbprint or a caFile; a vCenter that cannot be verified is not talked to"
+            f"{endpoint}: give its thumbprint or a caFile; a {endpoint.kind} that cannot be verified is not talked to"
         )
     pinned = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     pinned.check_hostname = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from components import settings
 from components.providers import runtime, this_run
 from components.providers.outside import ThisMachine
+from fabric.brocade import Switch
 from migration.admission import Admission
 from vsphere import tls
 from vsphere.sites import VSphereSites
@@ -69,8 +70,8 @@ def outside() -> Outside:
     with _lock:
         if not _outside:
             stack = read()
-            passwords = (stack.source_password, stack.target_password, stack.host_password)
-            secrets = frozenset(password.get_secret_value() for password in passwords)
+            passwords = (stack.source_password, stack.target_password, stack.host_password, stack.fabric_password)
+            secrets = frozenset(password.get_secret_value() for password in passwords if password)
             _outside.append(ThisMachine(runtime.stop, withheld=secrets))
         return _outside[0]
 
@@ -90,6 +91,26 @@ def site(name: str) -> Site:
     Raises: SettingsError.
     """
     return sites().site(name)
+
+
+def switch(name: str) -> Switch:
+    """Return the switch of a fabric, to be entered; nothing is contacted yet.
+
+    Raises: SettingsError, Refused.
+    """
+    stack = read()
+    sites()  # whoever waits for an answer of a switch is hurried too, once the operator wants to stop
+    one = next(fabric for fabric in stack.fabric.fabrics if fabric.name == name)
+    endpoint = Endpoint(
+        name=name,
+        vcenter=one.switch or "",
+        username=one.username or "",
+        password=stack.fabric_password.get_secret_value() if stack.fabric_password else "",
+        thumbprint=one.thumbprint or "",
+        ca_file=one.ca_file or "",
+        kind="switch",
+    )
+    return Switch(name, endpoint, runtime.stop, one.vfid or 0)
 
 
 def endpoints(stack: settings.Settings) -> dict[str, Endpoint]:

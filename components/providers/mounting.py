@@ -23,8 +23,8 @@ RESCANS_AT_ONCE: Final = 4
 """A rescan of all adapters loads the fabric's name server; a few hosts at a time are gentle and quick enough."""
 
 
-def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> dict[str, list[str]]:
-    """See to it that every host has every datastore mounted, and return which hosts lack which all the same.
+def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> tuple[dict[str, list[str]], list[str]]:
+    """See to it that every host has every datastore mounted; return which hosts lack which, and which lack paths, all the same.
 
     Nothing is written where it has. A host that a LUN is not presented to is warned of where others are enough.
 
@@ -36,7 +36,7 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> dict[str, 
     if out := sorted(set(inputs["hosts"]) - set(hosts)):
         call.say(f"not looked at, because it is disconnected or in maintenance: {', '.join(out)}", severity="warning")
     found = site_storage.mounts(site, hosts, volumes)
-    if unseen := _hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED):
+    if unseen := sorted({*_hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED), *_unfound(found, inputs)}):
         call.progress(f"rescanning {', '.join(unseen)}", None)
         _rescan(site, unseen)
         found = site_storage.mounts(site, hosts, volumes)
@@ -47,7 +47,7 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> dict[str, 
             site_storage.mount(site, mount.host, mount.volume)
     if any(mount.state in mendable for mount in found):
         found = site_storage.mounts(site, hosts, volumes)
-    concerns = _judged(found, int(inputs["paths"]))
+    concerns = _judged(found, _expected(inputs))
     if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
         raise Blocked(wrong)
     for concern in concerns:
@@ -56,7 +56,25 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> dict[str, 
     for mount in found:
         if mount.state is not State.MOUNTED:
             lacking.setdefault(mount.volume.name, []).append(mount.host)
-    return lacking
+    return lacking, _unfound(found, inputs)
+
+
+def _expected(inputs: Mapping[str, Any]) -> int:
+    """Return how many paths there should be; 0 where that is not known, as before the zones are made."""
+    paths = inputs["paths"]
+    return int(paths) if isinstance(paths, int | float) else 0
+
+
+def _unfound(found: Sequence[Mount], inputs: Mapping[str, Any]) -> list[str]:
+    """Return the hosts that know of fewer paths to a LUN than there should be, working or dead: a rescan may find more."""
+    return sorted(
+        {
+            one.host
+            for one in found
+            for disk in one.disks
+            if one.state is State.MOUNTED and len(disk.paths) < _expected(inputs)
+        }
+    )
 
 
 def _judged(found: Sequence[Mount], expected: int) -> list[Concern]:
@@ -90,20 +108,23 @@ def foreseen(news: Mapping[str, Any], volumes: Sequence[OldVolume]) -> list[Conc
     ]
     return [
         replace(concern, severity=Severity.WARNS) if concern.id == presentation.NOT_EVERYWHERE.id else concern
-        for concern in _judged(known, int(news["paths"]))
+        for concern in _judged(known, _expected(news))
     ]
 
 
 def settled(volumes: Sequence[OldVolume], inputs: Mapping[str, Any], olds: Mapping[str, Any]) -> bool:
-    """Say whether nothing is left to do: every host has every datastore, but for LUNs that not even a rescan had shown.
+    """Say whether nothing is left to do: every host has every datastore, but for what not even a rescan had shown.
 
     Raises: Stale where a host is not there; MigrationError.
     """
     told = {(name, host) for name, hosts in (olds.get("lacking") or {}).items() for host in hosts}
     site = access.site("target")
+    found = site_storage.mounts(site, usable(site, inputs["hosts"]), volumes)
+    if set(_unfound(found, inputs)) - set(olds.get("unfound") or ()):
+        return False
     return all(
         mount.state is State.MOUNTED or (mount.state is State.NOT_PRESENTED and (mount.volume.name, mount.host) in told)
-        for mount in site_storage.mounts(site, usable(site, inputs["hosts"]), volumes)
+        for mount in found
     )
 
 

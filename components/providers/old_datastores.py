@@ -90,7 +90,7 @@ class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
         hosts: Sequence[str],
         preview: int,
         retired: Sequence[str] = (),
-        paths: int = 0,
+        paths: pulumi.Input[int] = 0,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare that each host mounts each datastore. `preview`: as for a VM.
@@ -106,7 +106,7 @@ class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
             "paths": paths,
             "preview": preview,
         }
-        outputs = {"volumes": None, "comingBack": None, "lacking": None, "audit": None}
+        outputs = {"volumes": None, "comingBack": None, "lacking": None, "unfound": None, "audit": None}
         super().__init__(OldDatastoresProvider(), name, {**outputs, **inputs}, opts)
 
 
@@ -122,7 +122,7 @@ def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str
         for volume in volumes:
             if volume.name in back:
                 _bring_back(volume, inputs["kept"].get(volume.name, {}).get("source"))
-        outputs["lacking"] = mounting.mount(inputs, volumes)
+        outputs["lacking"], outputs["unfound"] = mounting.mount(inputs, volumes)
         outputs["volumes"] = {name: one["volume"] for name, one in inputs["kept"].items()}
         outputs["comingBack"] = []
     return outputs

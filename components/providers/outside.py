@@ -55,7 +55,7 @@ class ThisMachine:
                 self._stop.wait(PAUSE)
             if self._stop.is_set():
                 raise Paused(f"{facts['ESXODUS_VM']}: paused before its hook {hook.command[0]}; run again to go on")
-            failure = self._attempt(hook, facts)
+            failure = self._attempt(hook, facts["ESXODUS_VM"], facts)
             if not failure:
                 return
         # An argument may be a token: the command is named without its arguments.
@@ -72,7 +72,20 @@ class ThisMachine:
             return False
         return True
 
-    def _attempt(self, hook: Hook, facts: Mapping[str, str]) -> str:
+    def attempted(self, hook: Hook, subject: str, facts: Mapping[str, str]) -> str:
+        """Run a command for `subject` until it ends well, as often as it may be run; return what was wrong at last, else "".
+
+        Raises: Paused.
+        """
+        failure = ""
+        for _ in range(1 + hook.retries):
+            failure = self._attempt(hook, subject, facts)
+            if not failure:
+                break
+            self._stop.wait(PAUSE)
+        return failure
+
+    def _attempt(self, hook: Hook, subject: str, facts: Mapping[str, str]) -> str:
         """Run the command once and return what was wrong, with its last lines; nothing where it ended well."""
         try:
             process = subprocess.Popen(  # noqa: S603 - the operator's own command, which no shell reads
@@ -92,17 +105,17 @@ class ThisMachine:
         lines: deque[str] = deque(maxlen=LINES)
         reader = threading.Thread(target=_read, args=(process.stdout, lines), name="hook", daemon=True)
         reader.start()
-        failure = self._followed(process, hook, facts)
+        failure = self._followed(process, hook, subject)
         reader.join(GRACE)  # something that it left running may hold its output open
         said = "; ".join(line for line in list(lines) if line)
         return f"{failure}, after writing: {said}" if failure and said else failure
 
-    def _followed(self, process: subprocess.Popen[str], hook: Hook, facts: Mapping[str, str]) -> str:
+    def _followed(self, process: subprocess.Popen[str], hook: Hook, subject: str) -> str:
         deadline = time.monotonic() + hook.timeout
         while process.poll() is None:
             if self._stop.wait(_LOOK):
                 _end(process)
-                raise Paused(f"{facts['ESXODUS_VM']}: its hook {hook.command[0]} was ended; run again to go on")
+                raise Paused(f"{subject}: its hook {hook.command[0]} was ended; run again to go on")
             if time.monotonic() >= deadline:
                 _end(process)
                 return f"it took more than {hook.timeout:g} s and was ended"

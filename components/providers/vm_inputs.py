@@ -19,6 +19,8 @@ def inputs_of(spec: VmSpec) -> dict[str, Any]:
         "health": spec.health and _health(spec.health),
         "before": spec.before and _hook(spec.before),
         "after": spec.after and _hook(spec.after),
+        "standardNetworks": list(spec.standard_networks),
+        "vmotionHosts": list(spec.vmotion_hosts),
     }
     return {
         "vm": spec.identity.name,
@@ -66,6 +68,8 @@ def spec_of(inputs: Mapping[str, Any], uuid: str = "") -> VmSpec:
         networks=dict(inputs["networkMap"]),
         declared_networks=tuple(inputs["declaredNetworks"]),
         declared_switch=str(inputs.get("declaredSwitch", "")),
+        vmotion_hosts=tuple(inputs.get("vmotionHosts") or ()),
+        standard_networks=tuple(inputs.get("standardNetworks") or ()),
         shutdown_timeout=float(inputs["shutdownTimeout"]),
         on_shutdown_timeout="powerOff" if inputs["onShutdownTimeout"] == "powerOff" else "stop",
         wave=_wave_of(inputs.get("wave") or {}),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from migration import evc, new_datastores, new_site, presentation, retire
+from migration import evc, new_datastores, new_site, presentation, retire, upgrade_concerns
 from migration.model import Severity
 from migration.rule import Kind
 
@@ -87,6 +87,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
     *presentation.KINDS,
     *retire.KINDS,
     *new_datastores.KINDS,
+    *upgrade_concerns.KINDS,
     _kind(
         "rollback.volume-not-seen",
         "Its files belong on an old datastore that the target does not show.",

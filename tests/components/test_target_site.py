@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from components import target_site
+from components.adoption import Adoption, state_of_this_stack
 from components.settings import Settings
 from tests.components.conftest import Recorder
 from tests.unit.test_settings import GOOD, changed
+from tests.unit.test_settings_networks import networked
 
 
 def declare(
@@ -19,7 +21,7 @@ def declare(
         site = target_site.TargetSite(
             "target",
             Settings.parse(settings),
-            target_site.Adoption(existing or {}, target_site.state_of_this_stack()),
+            Adoption(existing or {}, state_of_this_stack()),
         )
         adopted.extend(site.adopted)
 
@@ -179,3 +181,58 @@ def test_a_state_that_is_being_written_is_read_again() -> None:
     kind = "esxodus:index:TargetSite$vsphere:index/datacenter:Datacenter"
     engine.state[f"urn:pulumi:test::esxodus::{kind}::tokyo7"] = {}
     assert declare(engine, {"datacenter": {"tokyo7": "datacenter-3"}}) == []
+
+
+def test_each_host_has_its_switches_networks_and_vmotion_one_after_another(engine: Recorder) -> None:
+    declare(engine, {"host network": {"esx72 pg-dmz": "host-2:pg-dmz"}}, networked())
+    (first, second) = engine.of("HostVirtualSwitch")
+    assert {first.name, second.name} == {"esx71 vSwitch1", "esx72 vSwitch1"}
+    switch = next(one for one in (first, second) if one.name.startswith("esx71"))
+    assert switch.inputs == {
+        "name": "vSwitch1",
+        "hostSystemId": "id of esx71",
+        "mtu": 9000,
+        "networkAdapters": ["vmnic2"],
+        "activeNics": ["vmnic2"],
+        "standbyNics": [],
+    }
+    groups = {one.name: one for one in engine.of("HostPortGroup")}
+    assert set(groups) == {"esx71 pg-dmz", "esx71 vmotion", "esx72 vmotion"}
+    assert groups["esx71 pg-dmz"].inputs == {
+        "name": "pg-dmz",
+        "hostSystemId": "id of esx71",
+        "virtualSwitchName": "vSwitch1",
+        "vlanId": 30,
+    }
+    assert "esx71 vSwitch1" in groups["esx71 pg-dmz"].depends_on
+    adapters = {one.name: one for one in engine.of("Vnic")}
+    assert set(adapters) == {"esx71 10.40.0.71", "esx72 10.40.0.72"}
+    adapter = adapters["esx71 10.40.0.71"]
+    assert "esx71 vmotion" in adapter.depends_on
+    assert adapter.inputs == {
+        "host": "id of esx71",
+        "portgroup": "vmotion",
+        "netstack": "vmotion",
+        "mtu": 9000,
+        "ipv4": {"ip": "10.40.0.71", "netmask": "255.255.255.0"},
+    }
+    assert [one.name for one in engine.of("DistributedPortGroup")] == ["pg-prod"]
+    assert all(one.retained for one in (first, second, *groups.values(), *adapters.values()))
+
+
+def test_vmotion_on_the_distributed_switch_has_its_key_there(engine: Recorder) -> None:
+    engine.outputs["vmotion"] = {"key": "dvportgroup-40"}
+    vmotion = {"network": "vmotion", "vlan": 40, "gateway": "10.40.0.1"}
+    declare(engine, {"vMotion adapter": {"esx72 10.40.0.72": "host-2_vmk1"}}, networked(vmotion=vmotion))
+    assert {one.name: one.inputs["vlanId"] for one in engine.of("DistributedPortGroup")} == {
+        "pg-prod": 20,
+        "vmotion": 40,
+    }
+    adapter = engine.one("Vnic")
+    assert adapter.inputs == {
+        "host": "id of esx71",
+        "distributedSwitchPort": "id of dvs7",
+        "distributedPortGroup": "dvportgroup-40",
+        "netstack": "vmotion",
+        "ipv4": {"ip": "10.40.0.71", "netmask": "255.255.255.0", "gw": "10.40.0.1"},
+    }

@@ -70,7 +70,7 @@ class Site:
         (folder / "state").mkdir()
         for name in ("Pulumi.yaml", "__main__.py"):
             shutil.copy(REPOSITORY / name, folder / name)
-        for name in ("components", "migration", "vsphere"):
+        for name in ("components", "fabric", "migration", "vsphere"):
             (folder / name).symlink_to(REPOSITORY / name)
         (folder / ".build").mkdir()
         (folder / ".build" / "venv").symlink_to(REPOSITORY / ".build" / "venv")

@@ -23,7 +23,7 @@ NFS = [
     {"name": "exp-3", "servers": ["nas7.lab"], "path": "/vm7", "hosts": NEW},
     {"name": "exp-41", "servers": ["nas7a.lab", "nas7b.lab"], "path": "/vm8", "version": "4.1", "hosts": NEW},
 ]
-DATASTORES = [
+DATASTORES: list[dict[str, Any]] = [
     {"name": "gold7-01", "kind": "vmfs", "disk": GOLD, "cluster": "gold7"},
     {"name": "nfs7-01", "kind": "nfs", "servers": ["nas7.lab"], "path": "/vm7"},
     {"name": "nfs7-02", "kind": "nfs", "version": "4.1", "servers": ["nas7a.lab", "nas7b.lab"], "path": "/vm8"},

@@ -10,7 +10,10 @@ import yaml
 
 from tests.engine.conftest import REPOSITORY
 from tests.engine.site_project import Site, site_config
+from tests.engine.test_story import one
+from tests.lab.conftest import endpoints
 from tools.running_lab import Lab, running_lab
+from vsphere.existing import There
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
+HOSTS = ("esx70-1.lab", "esx70-2.lab")
 SCENARIO = REPOSITORY / "tests" / "scenarios" / "small.yaml"
 
 
@@ -45,7 +49,11 @@ def test_a_host_joins_a_cluster_that_exists(tmp_path: Path) -> None:
     with a_lab(tmp_path, half_built) as lab:
         site = Site(tmp_path / "clone", site_config(lab, {}))
         del site.config["esxodus:target"]["hosts"][0]["thumbprint"]
-        site.preview()
+        said = site.preview()
+        assert (
+            "esx70-2.lab: it has no adapter for vMotion, and none is declared; DRS needs it [host.no-vmotion]" in said
+        )
+        assert "esx70-1.lab: it has no adapter" not in said
         assert lab.writes == 0
         site.up()
         assert set(site.outputs()["adopted"]) == {"datacenter tokyo7", "cluster prod7", "host esx70-1.lab"}
@@ -97,4 +105,83 @@ def test_a_host_that_is_not_there_needs_its_thumbprint(tmp_path: Path) -> None:
         site = Site(tmp_path / "clone", site_config(lab, {}))
         del site.config["esxodus:target"]["hosts"][1]["thumbprint"]
         assert "esxodus:target.hosts[1].thumbprint: missing; esx70-2.lab is not at" in site.preview(succeeds=False)
+        assert lab.writes == 0
+
+
+def networked(lab: Lab) -> dict[str, Any]:
+    """Return the settings of a site with both kinds of switch, and adapters for vMotion."""
+    config = site_config(lab, {"app01": "migrated"})
+    target = config["esxodus:target"]
+    target["switches"] = [{"name": "vSwitch0"}, {"name": "vSwitch1", "uplinks": ["vmnic2", "vmnic3"], "mtu": 9000}]
+    target["networks"] = [
+        {"name": "pg-prod", "vlan": 20},
+        {"name": "pg-dmz", "vlan": 30, "switch": "vSwitch1"},
+        {"name": "pg-tools", "switch": "vSwitch0"},
+    ]
+    target["vmotion"] = {"network": "vmotion", "vlan": 40, "switch": "vSwitch1", "mtu": 9000}
+    for number, host in enumerate(target["hosts"], 71):
+        host["vmotion"] = f"10.40.0.{number}/24"
+    return config
+
+
+def test_standard_switches_and_vmotion(tmp_path: Path) -> None:
+    with a_lab(tmp_path, lambda _: None) as lab:
+        site = Site(tmp_path / "clone", networked(lab))
+        site.preview()
+        assert lab.writes == 0
+        site.up()
+        there = There(endpoints(lab)["target"]).ids()
+        for number, host in enumerate(HOSTS, 71):
+            assert f"{host} vSwitch1" in there["host switch"]
+            assert {f"{host} pg-dmz", f"{host} pg-tools", f"{host} vmotion"} <= set(there["host network"])
+            assert f"{host} 10.40.0.{number}" in there["vMotion adapter"]
+        assert one(lab, "app01")["site"] == "target"
+        assert {nic["network"] for nic in one(lab, "app01")["nics"]} == {"pg-prod", "pg-dmz"}
+        writes = lab.writes
+        assert "unchanged" in site.run("refresh", "--yes")
+        said = site.up()
+        assert not any(word in said for word in ("created", "updated", "replaced")), said
+        clone = Site(tmp_path / "clone without state", site.config)
+        clone.up()
+        assert {f"vMotion adapter {HOSTS[0]} 10.40.0.71", f"host switch {HOSTS[1]} vSwitch1"} <= set(
+            clone.outputs()["adopted"]
+        )
+        assert lab.writes == writes, "settled stays settled, with or without a state"
+
+
+def test_vmotion_on_the_distributed_switch_of_a_live_move(tmp_path: Path) -> None:
+    def newer(scenario: dict[str, Any]) -> None:
+        source = scenario["vcenters"][0]
+        source |= {"version": "6.7.0", "api": "6.7"}
+        for host in source["hosts"]:
+            host["version"] = "6.7.0"
+        scenario["vms"][0]["snapshots"] = []
+
+    with a_lab(tmp_path, newer) as lab:
+        site = Site(tmp_path / "clone", networked(lab))
+        target = site.config["esxodus:target"]
+        target["switch"]["mtu"] = 9000
+        target["vmotion"] = {"network": "vmotion", "vlan": 40, "mtu": 9000, "gateway": "10.40.0.1"}
+        site.config["esxodus:waves"][0]["method"] = "xvm"
+        site.up()
+        assert one(lab, "app01")["site"] == "target"
+        assert site.told("app01")["reached"] == "migrated"
+        there = There(endpoints(lab)["target"]).ids()
+        assert set(there["vMotion adapter"]) == {f"{HOSTS[0]} 10.40.0.71", f"{HOSTS[1]} 10.40.0.72"}
+        assert "unchanged" in site.run("refresh", "--yes")
+        writes = lab.writes
+        site.up()
+        assert lab.writes == writes, "settled stays settled"
+
+
+def test_a_switch_that_a_host_lacks_is_named(tmp_path: Path) -> None:
+    with a_lab(tmp_path, half_built) as lab:
+        site = Site(tmp_path / "clone", networked(lab))
+        site.config["esxodus:target"]["switches"] = [{"name": "vSwitch0"}, {"name": "vSwitch1"}]
+        del site.config["esxodus:target"]["vmotion"]["mtu"]
+        said = site.preview(succeeds=False)
+        assert (
+            f"esxodus:target.switches[1].uplinks: missing, so vSwitch1 is used as it is, and {HOSTS[0]} has none"
+            in said
+        )
         assert lab.writes == 0

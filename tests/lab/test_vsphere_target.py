@@ -122,13 +122,20 @@ def test_lowering_is_foreseen_as_vcenter_refuses_it(built: Lab, opened: Opened) 
 
 def test_what_exists_at_an_empty_and_at_a_built_site(lab: Lab, built: Lab) -> None:
     nothing = existing(endpoints(lab)["target"])
-    assert nothing == {kind: {} for kind in ("datacenter", "cluster", "host", "switch", "network", "datastore")}
+    own = ("host switch", "host network", "vMotion adapter")
+    kinds = ("datacenter", "cluster", "host", "switch", "network", "datastore", *own)
+    assert nothing == {kind: {} for kind in kinds}
     found = existing(endpoints(built)["target"])
     assert set(found["datacenter"]) == {"tokyo7"}
     assert set(found["cluster"]) == {"prod7"}
     assert set(found["host"]) == set(HOSTS)
     assert "gold7-01" in found["datastore"]
     assert found["cluster"]["prod7"].startswith("domain-c")
+    assert set(found["host switch"]) == {f"{host} vSwitch0" for host in HOSTS}
+    assert {f"{host} pg-prod" for host in HOSTS} <= set(found["host network"])
+    assert len(found["vMotion adapter"]) == 2, (
+        "of hosts that are there when the lab starts the first adapter carries it"
+    )
     assert lab.writes == built.writes == 0
 
 
@@ -137,5 +144,7 @@ def test_what_another_datacenter_has_is_not_ours_to_adopt(built: Lab) -> None:
     there = There(endpoint)
     assert set(there.ids("tokyo7")["cluster"]) == {"prod7"}
     other = there.ids("osaka7")
-    assert {kind for kind, names in other.items() if names} == {"datacenter", "host", "datastore"}
+    assert {kind for kind, names in other.items() if names} == {
+        *("datacenter", "host", "datastore", "host switch", "host network", "vMotion adapter")
+    }
     assert there.hosts() == dict.fromkeys(HOSTS, Stands("prod7", "tokyo7", str(endpoint)))

@@ -10,6 +10,7 @@ from components.settings import Settings
 from migration.errors import Blocked, SettingsError
 from migration.new_site import Stands
 from tests.unit.test_settings import GOOD, changed
+from tests.unit.test_settings_networks import networked
 from vsphere.site_storage import OldVolume
 
 
@@ -82,6 +83,35 @@ def test_a_host_that_joins_needs_a_thumbprint_and_one_that_is_there_does_not() -
         "and a host that joins is known by its certificate",
     )
     beforehand.refuse_unknown_hosts(stack, {"host": {"esx72": "host-2"}})
+
+
+def test_a_switch_without_uplinks_is_there_already() -> None:
+    settings = changed("target.switches", None)
+    settings["target"]["switches"] = [{"name": "vSwitch0"}, {"name": "vSwitch1"}]
+    stack = Settings.parse(settings)
+    nothing: dict[str, dict[str, str]] = {"host": {}, "host switch": {}}
+    with pytest.raises(SettingsError) as caught:
+        beforehand.refuse_missing_switches(stack, nothing)
+    assert caught.value.problems == tuple(
+        f"esxodus:target.switches[1].uplinks: missing, so vSwitch1 is used as it is, and {host} has none"
+        for host in ("esx71", "esx72")
+    )
+    names = [f"{host} {switch}" for host in ("esx71", "esx72") for switch in ("vSwitch0", "vSwitch1")]
+    there = {"host": {"esx71": "host-1", "esx72": "host-2"}, "host switch": dict.fromkeys(names, "id")}
+    beforehand.refuse_missing_switches(stack, there)
+    there["host switch"].pop("esx71 vSwitch0")
+    with pytest.raises(SettingsError, match="vSwitch0 is used as it is, and esx71 has none"):
+        beforehand.refuse_missing_switches(stack, there)
+
+
+def test_vmotion_is_there_or_declared_or_missed() -> None:
+    there = {"vMotion adapter": {"esx71 10.40.0.71": "host-1_vmk1"}}
+    assert [one.subject for one in beforehand.missing_vmotion(Settings.parse(GOOD), there)] == ["esx72"]
+    assert beforehand.missing_vmotion(Settings.parse(networked()), {"vMotion adapter": {}}) == []
+    quiet = changed("target.cluster", {"name": "prod7", "drs": False})
+    assert beforehand.missing_vmotion(Settings.parse(quiet), there) == []
+    quiet["waves"][0]["method"] = "xvm"
+    assert len(beforehand.missing_vmotion(Settings.parse(quiet), there)) == 1
 
 
 def test_hosts_that_stand_elsewhere_are_all_named() -> None:

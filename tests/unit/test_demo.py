@@ -13,6 +13,7 @@ from tools.demo import DemoError, Stack, check, choices, guest_clocks, interrupt
 
 STACK = Stack(
     "lab",
+    Path("Pulumi.lab.yaml"),
     Path("scenario.yaml"),
     {
         "esxodus:oldDatastores": ["old-a"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from migration.new_site import Stands, misplaced
+from migration.new_site import Stands, misplaced, without_vmotion
 
 RIGHT = Stands("prod7", "tokyo7", "vc70")
 OLD = Stands("prod6", "tokyo6", "vc60")
@@ -53,3 +53,25 @@ def test_where_a_host_stands(here: Stands | None, elsewhere: Stands | None, said
 
 def test_a_vcenter_that_has_lost_a_host_does_not_keep_it_from_joining() -> None:
     assert found(None, Stands("prod6", "tokyo6", "vc60", connected=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("drs", "live", "said"),
+    [
+        (True, False, "esx72: it has no adapter for vMotion, and none is declared; DRS needs it [host.no-vmotion]"),
+        (
+            False,
+            True,
+            "esx72: it has no adapter for vMotion, and none is declared; live moves need it [host.no-vmotion]",
+        ),
+        (
+            True,
+            True,
+            "esx72: it has no adapter for vMotion, and none is declared; DRS and live moves need it [host.no-vmotion]",
+        ),
+        (False, False, None),
+    ],
+)
+def test_a_host_without_vmotion_is_named_where_it_is_wanted(drs: bool, live: bool, said: str | None) -> None:
+    found = [str(one).partition(" —")[0] for one in without_vmotion(["esx71", "esx72"], {"esx71"}, drs=drs, live=live)]
+    assert found == ([said] if said else [])

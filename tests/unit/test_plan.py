@@ -76,6 +76,23 @@ def test_before_the_site_is_built_the_plan_counts_on_what_is_declared() -> None:
     assert plan(spec, as_declared(spec, seen)).stop == ()
 
 
+def test_of_the_declared_networks_those_on_a_standard_switch_are_not_distributed() -> None:
+    spec = replace(SPEC, declared_networks=("pg-prod", "pg-new"), standard_networks=("pg-new",))
+    seen = Observation((a_vm(),), {**FakeSites().views(), "target": SiteView("target", "vc70", version="7.0.3")})
+    target = as_declared(spec, seen).sites["target"]
+    assert target.distributed == {"pg-prod": "7.0.3"}
+    assert target.networks == {"pg-prod", "pg-new"}
+
+
+def test_a_host_for_which_an_adapter_is_declared_counts_for_vmotion() -> None:
+    views = FakeSites().views()
+    bare = tuple(replace(host, vmotion=False) for host in views["target"].hosts)
+    seen = Observation((a_vm(),), {**views, "target": replace(views["target"], hosts=bare)})
+    first = next(host.name for host in bare if host.cluster == SPEC.cluster)
+    target = as_declared(replace(SPEC, vmotion_hosts=(first,)), seen).sites["target"]
+    assert [host.name for host in target.hosts if host.vmotion] == [first]
+
+
 def test_a_dead_host_of_the_declared_cluster_does_not_stop_a_preview() -> None:
     views = FakeSites().views()
     dead = replace(views["target"], hosts=tuple(replace(host, usable=False) for host in views["target"].hosts))

@@ -138,7 +138,7 @@ def test_no_password_is_ever_shown() -> None:
             4095,
             "esxodus:target.networks[0].vlan: 4095: must be at most 4094",
         ),
-        ("target.switch", None, "esxodus:target.switch: missing; the networks pg-prod are port groups of it"),
+        ("target.switch", None, "esxodus:target.switch: missing; the networks pg-prod are port groups of it, as they"),
         ("target.datastores.0.kind", "vsan", "esxodus:target.datastores[0].kind: 'vsan': must be 'vmfs' or 'nfs'"),
         (
             "target.datastores.0",
@@ -208,10 +208,17 @@ def test_no_password_is_ever_shown() -> None:
             "dsA",
             "esxodus:oldDatastores[0]: dsA is also the name of a new datastore",
         ),
+        ("fabric", {"kind": "cisco"}, "esxodus:fabric.kind: 'cisco': must be 'manual' or 'brocade'"),
+        ("fabric", {"fabrics": [{"name": "a"}]}, "esxodus:fabric.fabrics[0].configuration: missing"),
         (
             "fabric",
-            {"kind": "brocade"},
-            "'brocade': zoning a Brocade fabric is not available in this version; allowed: 'manual'",
+            {"fabrics": [{"name": "a", "configuration": "c", "hbas": ["vmnic2"]}]},
+            "esxodus:fabric.fabrics[0].hbas[0]: 'vmnic2' is not the name of a Fibre Channel adapter such as vmhba2",
+        ),
+        (
+            "fabric",
+            {"targets": ["50:06"]},
+            "esxodus:fabric.targets[0]: '50:06': must be the name of a Fibre Channel port",
         ),
         ("oldDatastores", [], "esxodus:oldDatastores: empty; at least one is needed"),
         ("oldDatastores", "dsA", "esxodus:oldDatastores: 'dsA': must be a list"),
@@ -270,6 +277,25 @@ def test_a_wrong_value_is_named_with_its_place_and_what_is_allowed(path: str, va
     found = problems(changed(path, value))
     assert any(expected in problem for problem in found), found
     assert len(found) == 1, found
+
+
+def test_what_a_kind_of_fabric_lacks_or_has_no_use_for() -> None:
+    found = problems(changed("fabric", {"kind": "brocade"}))
+    assert found == (
+        "esxodus:fabric.fabrics: empty; each fabric's switch is needed, two as a rule",
+        "esxodus:fabricPassword: missing; set it with `pulumi config set --secret fabricPassword`",
+    )
+    fabrics = [{"name": "a", "hbas": ["vmhba2"]}, {"name": "a", "switch": "b1", "username": "u", "caFile": "ca.pem"}]
+    found = problems({**changed("fabric", {"kind": "brocade", "fabrics": fabrics}), "fabricPassword": "x"})
+    assert found == (
+        "esxodus:fabric.fabrics: fabric a is there 2 times",
+        "esxodus:fabric.fabrics[0].switch: missing",
+        "esxodus:fabric.fabrics[0].username: missing",
+        "esxodus:fabric.fabrics[0].hbas: only of kind manual",
+        "esxodus:fabric.fabrics[0]: neither of thumbprint and caFile; exactly one says how TLS is verified",
+    )
+    found = problems(changed("fabric", {"fabrics": [{"name": "a", "switch": "a1", "configuration": "c"}]}))
+    assert found == ("esxodus:fabric.fabrics[0].switch: only of kind brocade",)
 
 
 def test_vms_of_one_name_need_their_uuids() -> None:

@@ -52,6 +52,8 @@ SPEC = {
     "reserve": st.floats(0, 1),
     "networks": MAPS,
     "declared_networks": NAMES,
+    "standard_networks": NAMES,
+    "vmotion_hosts": NAMES,
     "declared_switch": TEXT,
     "shutdown_timeout": SECONDS,
     "on_shutdown_timeout": st.sampled_from(["powerOff", "stop"]),

@@ -36,6 +36,7 @@ func Handler(s *lab.Server) http.Handler {
 	mux.HandleFunc("POST /volumes/{name}/fill", c.fill)
 	mux.HandleFunc("POST /volumes/{name}/{state}", c.paths)
 	mux.HandleFunc("POST /vms/{name}/{act}", c.person)
+	mux.HandleFunc("POST /fabrics/{name}/{act}", c.fabric)
 	return mux
 }
 
@@ -44,7 +45,7 @@ type controller struct{ server *lab.Server }
 func (c controller) arm(w http.ResponseWriter, r *http.Request) {
 	var rule chaos.Rule
 	err := decode(r, &rule)
-	if err == nil && rule.VCenter != "" && c.server.Lab().VCenter(rule.VCenter) == nil {
+	if err == nil && rule.VCenter != "" && !c.server.Lab().Has(rule.VCenter) {
 		refuse(w, http.StatusBadRequest, "there is no vCenter "+rule.VCenter)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"esxodus/lab/internal/chaos"
+	"esxodus/lab/internal/fos"
 	"esxodus/lab/internal/lab"
 )
 
@@ -139,4 +140,27 @@ func (c controller) person(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer(w, map[string]string{"vm": name, "act": act, "site": a.Site})
 	}
+}
+
+func (c controller) fabric(w http.ResponseWriter, r *http.Request) {
+	name, act := r.PathValue("name"), r.PathValue("act")
+	s := c.server.Lab().Switch(name)
+	if s == nil {
+		refuse(w, http.StatusNotFound, "there is no fabric "+name)
+		return
+	}
+	var a fos.Act
+	err := decode(r, &a)
+	switch {
+	case err != nil:
+	case act == "up" || act == "down":
+		err = c.server.SetSwitchReachable(name, act == "up")
+	default:
+		err = s.Person(act, a)
+	}
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	answer(w, s.State())
 }

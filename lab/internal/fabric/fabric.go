@@ -8,6 +8,7 @@ package fabric
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -72,6 +73,15 @@ type Host struct {
 
 func (h *Host) opens(v *Volume) bool { return v.Version >= h.Oldest && v.Version <= h.VMFS }
 
+// Opens changes which versions of VMFS a host can open, when it boots another ESXi.
+func (f *Fabric) Opens(host string, oldest, newest int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h := f.hosts[host]; h != nil {
+		h.Oldest, h.VMFS = oldest, newest
+	}
+}
+
 type mount struct {
 	mounted bool // false: taken out by an administrator, and stays out
 	forced  bool // mounted although it looked like a copy
@@ -80,6 +90,7 @@ type mount struct {
 type host struct {
 	Host
 	seen     map[string]bool   // devices, by NAA
+	known    map[Path]bool     // paths to arrays that a rescan has found
 	detached map[string]bool   // by NAA
 	mounts   map[string]*mount // by volume UUID
 }
@@ -107,6 +118,7 @@ type Event struct {
 // Fabric of a lab.
 type Fabric struct {
 	report func(Event)
+	zoned  func(initiator, target int64) bool
 
 	mu     sync.Mutex
 	arrays map[string][]int64 // target ports by array
@@ -114,12 +126,19 @@ type Fabric struct {
 	hosts  map[string]*host
 }
 
-// New returns an empty fabric. Events are reported without a lock held; report may be nil.
+// New returns an empty fabric in which every port sees every other. Events are reported without a lock held; report may be nil.
 func New(report func(Event)) *Fabric {
 	if report == nil {
 		report = func(Event) {}
 	}
-	return &Fabric{report: report, arrays: map[string][]int64{}, hosts: map[string]*host{}}
+	return &Fabric{report: report, zoned: func(int64, int64) bool { return true }, arrays: map[string][]int64{}, hosts: map[string]*host{}}
+}
+
+// SetZoning lets a function say which ports see each other. It is called with the fabric's lock held.
+func (f *Fabric) SetZoning(zoned func(initiator, target int64) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.zoned = zoned
 }
 
 // AddArray adds an array with its target ports (WWPNs).
@@ -149,7 +168,7 @@ func (f *Fabric) AddLUN(l LUN, unresolved ...string) {
 func (f *Fabric) AddHost(h Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.hosts[h.Name] = &host{Host: h, seen: map[string]bool{}, detached: map[string]bool{}, mounts: map[string]*mount{}}
+	f.hosts[h.Name] = &host{Host: h, seen: map[string]bool{}, known: map[Path]bool{}, detached: map[string]bool{}, mounts: map[string]*mount{}}
 }
 
 // Present lets a host see a LUN from its next rescan on.
@@ -209,11 +228,19 @@ func (f *Fabric) rescan(name string, match func(*LUN) bool) {
 	if h == nil {
 		return
 	}
+	for _, a := range slices.Sorted(maps.Keys(f.arrays)) {
+		for _, p := range f.between(h, a) {
+			if delete(h.known, p); f.zoned(p.HBA.WWPN, p.Port) {
+				h.known[p] = true
+			}
+		}
+	}
 	for _, l := range f.luns {
+		there := l.presented[name] && (l.Array == "" || f.connected(h, l.Array))
 		switch {
-		case l.presented[name] && match(l):
+		case there && match(l):
 			h.seen[l.NAA] = true
-		case !l.presented[name] && !h.holds(l):
+		case !there && !h.holds(l):
 			delete(h.seen, l.NAA)
 			if l.Volume != nil {
 				delete(h.mounts, l.Volume.UUID)
@@ -236,12 +263,12 @@ func (f *Fabric) RescanVMFS(name string) {
 		return
 	}
 	for uuid, m := range h.mounts {
-		if l := f.volume(uuid); l == nil || !m.mounted && !h.usable(l) {
+		if l := f.volume(uuid); l == nil || !m.mounted && !f.usable(h, l) {
 			delete(h.mounts, uuid)
 		}
 	}
 	for _, l := range f.luns {
-		if l.Volume == nil || !h.usable(l) || l.unresolved[name] || !h.opens(l.Volume) || h.mounts[l.Volume.UUID] != nil {
+		if l.Volume == nil || !f.usable(h, l) || l.unresolved[name] || !h.opens(l.Volume) || h.mounts[l.Volume.UUID] != nil {
 			continue
 		}
 		h.mounts[l.Volume.UUID] = &mount{mounted: true}

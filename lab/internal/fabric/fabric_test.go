@@ -21,7 +21,7 @@ func site(t *testing.T, unresolved ...string) (*Fabric, *[]Event) {
 	f.AddLUN(LUN{NAA: old, Array: "vnx", Size: 10 << 30, Volume: &Volume{UUID: uuid, Label: "old", Version: 5}}, unresolved...)
 	f.AddLUN(LUN{NAA: blank, Array: "power", Size: 20 << 30})
 	f.AddHost(Host{Name: "esx6", VMFS: 5, HBAs: []HBA{{"vmhba2", 11, 12}}})
-	f.AddHost(Host{Name: "esx7", VMFS: 6})
+	f.AddHost(Host{Name: "esx7", VMFS: 6, HBAs: []HBA{{"vmhba2", 21, 22}}})
 	return f, &events
 }
 
@@ -201,4 +201,33 @@ func TestStatus(t *testing.T) {
 	if v, ok := f.Volume(uuid); !ok || v.Label != "renamed" {
 		t.Errorf("volume %+v", v)
 	}
+}
+
+func TestZoningDecidesWhichPathsThereAre(t *testing.T) {
+	f, _ := site(t)
+	open := false
+	f.SetZoning(func(a, b int64) bool { return a == 11 || open && a == 21 && b == 1 })
+	for _, h := range []string{"esx6", "esx7"} {
+		_ = f.Present(old, h)
+		f.RescanHBA(h)
+		f.RescanVMFS(h)
+	}
+	same(t, "zoned", mounts(f, "esx6"), "old")
+	same(t, "not zoned", devices(f, "esx7"))
+	open = true
+	same(t, "zoned, not rescanned", devices(f, "esx7"))
+	f.RescanHBA("esx7")
+	f.RescanVMFS("esx7")
+	same(t, "zoned and rescanned", mounts(f, "esx7"), "old")
+	if p := f.Paths("esx7", "vnx"); len(p) != 1 || p[0].Port != 1 || !p[0].Open {
+		t.Errorf("paths %v, want the one that is zoned", p)
+	}
+	open = false
+	same(t, "closed", mounts(f, "esx7"), "old dead")
+	if p := f.Paths("esx7", "vnx"); len(p) != 1 || p[0].Open {
+		t.Errorf("paths %v, want a dead one", p)
+	}
+	_ = f.Unmount("esx7", uuid)
+	f.RescanHBA("esx7")
+	same(t, "closed, unmounted, rescanned", devices(f, "esx7"))
 }

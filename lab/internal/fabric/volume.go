@@ -36,7 +36,7 @@ func (f *Fabric) Devices(name string) []Device {
 		if h.seen[l.NAA] {
 			c := *l
 			c.Volume = clone(l.Volume)
-			out = append(out, Device{LUN: c, Usable: h.usable(l), Detached: h.detached[l.NAA]})
+			out = append(out, Device{LUN: c, Usable: f.usable(h, l), Detached: h.detached[l.NAA]})
 		}
 	}
 	return out
@@ -56,7 +56,7 @@ func (f *Fabric) Mounts(name string) []Mount {
 			continue
 		}
 		if m := h.mounts[l.Volume.UUID]; m != nil {
-			out = append(out, Mount{Volume: *l.Volume, Mounted: m.mounted, Forced: m.forced, Accessible: m.mounted && h.usable(l)})
+			out = append(out, Mount{Volume: *l.Volume, Mounted: m.mounted, Forced: m.forced, Accessible: m.mounted && f.usable(h, l)})
 		}
 	}
 	return out
@@ -72,7 +72,7 @@ func (f *Fabric) Copies(name string) []Copy {
 	}
 	var out []Copy
 	for _, l := range f.luns {
-		if l.Volume != nil && l.unresolved[name] && h.usable(l) && h.mounts[l.Volume.UUID] == nil {
+		if l.Volume != nil && l.unresolved[name] && f.usable(h, l) && h.mounts[l.Volume.UUID] == nil {
 			out = append(out, Copy{*l.Volume, *l})
 		}
 	}
@@ -97,7 +97,7 @@ func (f *Fabric) Mount(name, uuid string) error {
 	switch {
 	case h == nil || l == nil || !h.seen[l.NAA]:
 		return ErrNotFound
-	case h.detached[l.NAA] || !h.usable(l):
+	case h.detached[l.NAA] || !f.usable(h, l):
 		return ErrDetached
 	case !h.opens(l.Volume):
 		return ErrVersion
@@ -140,7 +140,7 @@ func (f *Fabric) Format(name, naa string, v Volume) (Volume, error) {
 		switch {
 		case h == nil || l == nil || !h.seen[naa]:
 			return ErrNotFound
-		case !h.usable(l):
+		case !f.usable(h, l):
 			return ErrDetached
 		case h.holds(l):
 			return ErrMounted
@@ -192,7 +192,7 @@ func (f *Fabric) ForceMount(name, uuid string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h, l := f.hosts[name], f.volume(uuid)
-	if h == nil || l == nil || !l.unresolved[name] || !h.usable(l) {
+	if h == nil || l == nil || !l.unresolved[name] || !f.usable(h, l) {
 		return ErrNotFound
 	}
 	if !h.opens(l.Volume) {
@@ -207,7 +207,7 @@ func (f *Fabric) ForceMount(name, uuid string) error {
 func (f *Fabric) Resignature(name, uuid, newUUID, newLabel string) (Volume, error) {
 	f.mu.Lock()
 	h, l := f.hosts[name], f.volume(uuid)
-	if h == nil || l == nil || !l.unresolved[name] || !h.usable(l) {
+	if h == nil || l == nil || !l.unresolved[name] || !f.usable(h, l) {
 		f.mu.Unlock()
 		return Volume{}, ErrNotFound
 	}

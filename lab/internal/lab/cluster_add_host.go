@@ -35,7 +35,7 @@ func (vc *VC) connect(spec *types.HostConnectSpec) (*server, types.BaseMethodFau
 		}
 	}
 	if scenario.Compare(s.spec.Version, vc.Spec.Version) > 0 || scenario.Compare(s.spec.Version, oldest) < 0 {
-		return nil, because(&types.NotSupportedHost{ProductName: "VMware ESXi", ProductVersion: s.spec.Version},
+		return nil, because(&types.NotSupportedHost{ProductName: "VMware ESXi", ProductVersion: s.image().version},
 			"vCenter Server %s manages ESXi %s to %s, and host '%s' runs %s.", vc.Spec.Version, oldest, vc.Spec.Version, spec.HostName, s.spec.Version)
 	}
 	return s, nil
@@ -194,10 +194,7 @@ func (vc *VC) connectInfo(spec *types.HostConnectSpec) (*types.HostConnectInfo, 
 			Vendor: "Esxodus", Model: "Lab Server", Uuid: vc.lab.ID.UUID("host", x.Name), MemorySize: x.Memory << 30, CpuModel: cpuModel(x), CpuMhz: int32(x.MHz),
 			NumCpuPkgs: 2, NumCpuCores: int16(x.Cores), NumCpuThreads: int16(2 * x.Cores), NumNics: pnics, NumHBAs: 3,
 		},
-		Config: types.HostConfigSummary{Name: x.Name, Port: 443, SslThumbprint: s.cert.SHA1, Product: &types.AboutInfo{
-			Name: "VMware ESXi", FullName: "VMware ESXi " + x.Version + " build-" + x.Build, Vendor: "VMware, Inc.", Version: x.Version, Build: x.Build,
-			OsType: "vmnix-x86", ProductLineId: "embeddedEsx", ApiType: "HostAgent", ApiVersion: apiOf(x.Version),
-		}},
+		Config:        types.HostConfigSummary{Name: x.Name, Port: 443, SslThumbprint: s.cert.SHA1, Product: pointer(s.product())},
 		OverallStatus: types.ManagedEntityStatusGray, MaxEVCModeKey: vc.highestEVC(x.CPU),
 	}
 	s.mu.Lock()

@@ -3,6 +3,8 @@ package lab
 import (
 	"strings"
 	"sync"
+
+	"esxodus/lab/internal/fos"
 )
 
 // Counters are the calls so far: by vCenter and method, and of those the ones that change anything.
@@ -47,11 +49,8 @@ func (l *Lab) Counters() Counters {
 	}
 	l.counters.mu.Lock()
 	defer l.counters.mu.Unlock()
-	for _, vc := range l.VCenters {
-		name := vc.Spec.Name
+	add := func(name string, writes func(string) bool) {
 		out.Calls[name], out.Writes.VCenters[name] = map[string]int{}, map[string]int{}
-		out.Open[name] = vc.leftOpen()
-		out.Sessions[name] = out.Open[name].Sessions
 		for m, n := range l.counters.calls[name] {
 			out.Calls[name][m] = n
 			if writes(m) {
@@ -60,6 +59,15 @@ func (l *Lab) Counters() Counters {
 				out.Writes.VCenters[name][m] = n
 			}
 		}
+	}
+	for _, vc := range l.VCenters {
+		name := vc.Spec.Name
+		out.Open[name] = vc.leftOpen()
+		out.Sessions[name] = out.Open[name].Sessions
+		add(name, writes)
+	}
+	for _, s := range l.Scenario.Fabric.Switches {
+		add(fabricPrefix+s.Name, fos.Writes)
 	}
 	return out
 }
@@ -91,6 +99,10 @@ var (
 func writes(method string) bool {
 	if reads[method] || strings.Contains(method, "?~action=list") || strings.Contains(method, "?~action=get") || strings.Contains(method, "action=list") {
 		return false
+	}
+	if command, ok := strings.CutPrefix(method, "ExecuteSoap vim.EsxCLI."); ok {
+		verb := command[strings.LastIndex(command, ".")+1:]
+		return verb != "get" && verb != "list"
 	}
 	for _, p := range readPrefixes {
 		if strings.HasPrefix(method, p) {

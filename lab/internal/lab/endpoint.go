@@ -22,6 +22,7 @@ var (
 	soapMethod = regexp.MustCompile(`(?s)<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)`)
 	soapThis   = regexp.MustCompile(`<(?:\w+:)?_this\b[^>]*?\stype="(\w+)"[^>]*>([^<]+)<`)
 	soapName   = regexp.MustCompile(`<name\b[^>]*>([^<]+)</name>`)
+	soapCalled = regexp.MustCompile(`<method\b[^>]*>([^<]+)</method>`)
 	soapPath   = regexp.MustCompile(`<path\b[^>]*>([^<]+)</path>`)
 )
 
@@ -32,7 +33,11 @@ type request struct {
 	this    types.ManagedObjectReference
 	objects []string // names that a fault rule may mean
 	body    []byte
+	called  string // what ExecuteSoap is to execute
 }
+
+// counted is the name by which a call is counted.
+func (q *request) counted() string { return strings.TrimSpace(q.method + " " + q.called) }
 
 // parse reads just enough of a request.
 func (vc *VC) parse(r *http.Request, body []byte) request {
@@ -45,6 +50,14 @@ func (vc *VC) parse(r *http.Request, body []byte) request {
 		q.this = types.ManagedObjectReference{Type: string(t[1]), Value: strings.TrimSpace(html.UnescapeString(string(t[2])))}
 		if e, ok := vc.Map().Get(q.this).(mo.Entity); ok {
 			q.objects = append(q.objects, vc.entityName(e))
+		}
+		if x, ok := vc.Map().Get(q.this).(*executer); ok {
+			if h, ok := vc.Map().Get(x.host).(mo.Entity); ok {
+				q.objects = append(q.objects, vc.entityName(h))
+			}
+			if m := soapCalled.FindSubmatch(body); m != nil {
+				q.called = string(m[1])
+			}
 		}
 	}
 	if q.method == "RegisterVM_Task" { // the object is a folder; a rule rather means the VM
@@ -106,7 +119,7 @@ func (vc *VC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	q := vc.parse(r, body)
-	vc.lab.counters.count(vc.Spec.Name, q.method)
+	vc.lab.counters.count(vc.Spec.Name, q.counted())
 	rule, cleared := vc.lab.Rules.Pick(chaos.Call{VCenter: vc.Spec.Name, Method: q.method, Objects: q.objects})
 	if rule == nil {
 		vc.route(w, r, q)
@@ -126,11 +139,11 @@ func (vc *VC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		vc.route(discard{http.Header{}}, r, q)
 		hangUp(w)
 	case chaos.Delay:
-		if vc.pause(r, rule.Wait(), cleared) {
+		if vc.lab.pause(r, rule.Wait(), cleared) {
 			vc.route(w, r, q)
 		}
 	case chaos.Hang:
-		vc.pause(r, 1<<62, cleared)
+		vc.lab.pause(r, 1<<62, cleared)
 		hangUp(w)
 	case chaos.HTTP503:
 		http.Error(w, "503 Service Unavailable", http.StatusServiceUnavailable)
@@ -176,20 +189,6 @@ func (vc *VC) route(w http.ResponseWriter, r *http.Request, q request) {
 		return
 	}
 	vc.Mux.ServeHTTP(w, r)
-}
-
-// pause waits; it returns false if the client went away meanwhile. It ends early when the rules are cleared or the lab ends.
-func (vc *VC) pause(r *http.Request, d time.Duration, cleared <-chan struct{}) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-cleared:
-	case <-vc.lab.ctx.Done():
-	case <-r.Context().Done():
-		return false
-	}
-	return true
 }
 
 // failTask answers with a task that does nothing and fails.

@@ -6,6 +6,7 @@ type Endpoints struct {
 	Scenario string                     `json:"scenario"`
 	VCenters map[string]VCenterEndpoint `json:"vcenters"`
 	Hosts    map[string]HostEndpoint    `json:"hosts"`
+	Fabrics  map[string]FabricEndpoint  `json:"fabrics"`
 }
 
 // VCenterEndpoint is where and as whom a vCenter is reached.
@@ -32,7 +33,17 @@ type HostEndpoint struct {
 // Endpoints returns those of the server; the control port is left to who opens it.
 func (s *Server) Endpoints() Endpoints {
 	l := s.Lab()
-	out := Endpoints{Scenario: l.Scenario.Name, Control: s.Control, VCenters: map[string]VCenterEndpoint{}, Hosts: map[string]HostEndpoint{}}
+	out := Endpoints{Scenario: l.Scenario.Name, Control: s.Control, VCenters: map[string]VCenterEndpoint{}, Hosts: map[string]HostEndpoint{}, Fabrics: map[string]FabricEndpoint{}}
+	for _, f := range l.Scenario.Fabric.Switches {
+		cert, err := l.ID.Certificate(f.Name)
+		if err != nil {
+			continue // derived from a hash: cannot happen
+		}
+		out.Fabrics[f.Name] = FabricEndpoint{
+			Host: s.Address(fabricPrefix + f.Name), Thumbprint: cert.SHA1, ThumbprintSHA256: cert.SHA256, Certificate: cert.PEM,
+			Username: f.Username, Password: f.Password,
+		}
+	}
 	for _, vc := range l.VCenters {
 		at, cert := s.Address(vc.Spec.Name), vc.Certificate()
 		out.VCenters[vc.Spec.Name] = VCenterEndpoint{

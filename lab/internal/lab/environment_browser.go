@@ -52,7 +52,7 @@ func (o *browser) QueryConfigOptionDescriptor(req *types.QueryConfigOptionDescri
 	hosts := map[int][]types.ManagedObjectReference{}
 	newest, common := 0, 0
 	for _, h := range o.vc.browsed(req.This) {
-		top := scenario.MaxHardware(o.vc.lab.servers[h.Name].spec.Version)
+		top := scenario.MaxHardware(o.vc.lab.servers[h.Name].image().version)
 		newest = max(newest, top)
 		if common == 0 || top < common {
 			common = top

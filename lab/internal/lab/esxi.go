@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,6 +28,8 @@ type server struct {
 	network *types.HostNetworkInfo // as it was left by the last one
 	shares  []*share               // NAS volumes that it mounts
 	dead    bool                   // it has no power; see host_outage.go
+	runs    image                  // what it has booted
+	beside  *scenario.ImageProfile // installed beside it, and booted next
 }
 
 // share is a NAS volume as one server mounts it.
@@ -59,7 +62,7 @@ func (s *server) address() string { return fmt.Sprintf("10.99.%d.%d", s.index/25
 
 // vmfs is the newest version of VMFS that the server opens: 6 since ESXi 6.5 (docs/vsphere-facts.md).
 func (s *server) vmfs() int {
-	if scenario.Compare(s.spec.Version, "6.5") < 0 {
+	if scenario.Compare(s.image().version, "6.5") < 0 {
 		return 5
 	}
 	return 6
@@ -68,7 +71,7 @@ func (s *server) vmfs() int {
 // oldestVMFS is the oldest version that the server opens. ESXi 6.7 and later would upgrade a VMFS 3 volume when they mount it, and
 // 7.0's documentation does not list it any more: the lab lets them leave it alone.
 func (s *server) oldestVMFS() int {
-	if scenario.Compare(s.spec.Version, "6.7") < 0 {
+	if scenario.Compare(s.image().version, "6.7") < 0 {
 		return 3
 	}
 	return 5
@@ -90,7 +93,7 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 			if err != nil {
 				return nil, err
 			}
-			s := &server{spec: &v.Hosts[k], cert: cert, index: len(l.servers) + 1}
+			s := &server{spec: &v.Hosts[k], cert: cert, index: len(l.servers) + 1, runs: image{v.Hosts[k].Version, v.Hosts[k].Build}}
 			l.servers[s.spec.Name] = s
 			f.AddHost(fabric.Host{Name: s.spec.Name, Oldest: s.oldestVMFS(), VMFS: s.vmfs(), HBAs: l.hbas(s.spec.Name)})
 		}
@@ -107,6 +110,9 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 			return nil, err
 		}
 	}
+	if err := l.addSwitches(); err != nil {
+		return nil, err
+	}
 	for _, p := range l.Scenario.Fabric.Presentation {
 		for _, h := range p.Hosts {
 			for _, naa := range l.presented(&p) {
@@ -119,7 +125,7 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 	if err := l.addLocalDisks(); err != nil {
 		return nil, err
 	}
-	if err := l.addExports(); err != nil {
+	if err := errors.Join(l.addExports(), l.addDepots()); err != nil {
 		return nil, err
 	}
 	for h := range l.servers {
@@ -133,8 +139,8 @@ func newFabric(l *Lab) (*fabric.Fabric, error) {
 
 func (l *Lab) addArray(a *scenario.Array) error {
 	var ports []int64
-	for i := range 4 {
-		ports = append(ports, wwn(0x50, l.ID.WWN("array port", a.Name, fmt.Sprint(i))))
+	for _, port := range scenario.ArrayPorts {
+		ports = append(ports, wwn(0x50, l.ID.WWN("array port", a.Name, port)))
 	}
 	l.Fabric.AddArray(a.Name, ports)
 	for n, lun := range a.LUNs {
@@ -173,9 +179,9 @@ func wwn(kind, n int64) int64 { return n&(1<<56-1) | kind<<56 }
 // hbas are the two Fibre Channel ports of a server.
 func (l *Lab) hbas(host string) []fabric.HBA {
 	var out []fabric.HBA
-	for i := range 2 {
+	for i, device := range scenario.HBAs {
 		n := l.ID.WWN("hba", host, fmt.Sprint(i))
-		out = append(out, fabric.HBA{Device: fmt.Sprintf("vmhba%d", i+2), WWPN: wwn(0x10, n), WWNN: wwn(0x20, n)})
+		out = append(out, fabric.HBA{Device: device, WWPN: wwn(0x10, n), WWNN: wwn(0x20, n)})
 	}
 	return out
 }

@@ -118,7 +118,7 @@ func (vc *VC) admitEVC(s *server, mode string) types.BaseMethodFault {
 		return nil
 	}
 	unsupported := types.EVCAdmissionFailed{NotSupportedHostInCluster: types.NotSupportedHostInCluster{
-		NotSupportedHost: types.NotSupportedHost{ProductName: "VMware ESXi", ProductVersion: s.spec.Version},
+		NotSupportedHost: types.NotSupportedHost{ProductName: "VMware ESXi", ProductVersion: s.image().version},
 	}}
 	if evcVendor(s.spec.CPU) != evcVendor(mode) {
 		return because(&types.EVCAdmissionFailedCPUVendor{EVCAdmissionFailed: unsupported, ClusterCPUVendor: evcVendor(mode), HostCPUVendor: evcVendor(s.spec.CPU)},

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
@@ -19,7 +18,7 @@ func installHost(vc *VC) {
 	vc.site.parts = map[types.ManagedObjectReference]*simulator.HostSystem{}
 	vc.site.datastores = map[datastoreKey]*simulator.Datastore{}
 	vc.redirect("HostSystem", &host{vc.shadow("HostSystem")},
-		"EnterMaintenanceMode_Task", "ExitMaintenanceMode_Task", "DisconnectHost_Task", "ReconnectHost_Task", "Destroy_Task", "QueryHostConnectionInfo")
+		"EnterMaintenanceMode_Task", "ExitMaintenanceMode_Task", "DisconnectHost_Task", "ReconnectHost_Task", "Destroy_Task", "QueryHostConnectionInfo", "RebootHost_Task", "RetrieveManagedMethodExecuter")
 }
 
 // HostNamed returns a host in this vCenter's inventory by its name.
@@ -92,9 +91,11 @@ func (o *host) ExitMaintenanceModeTask(req *types.ExitMaintenanceMode_Task) soap
 	return body
 }
 
-func (vc *VC) setMaintenance(h *simulator.HostSystem, on bool) {
-	vc.update(h, types.PropertyChange{Name: "runtime.inMaintenanceMode", Val: on})
+// setMaintenance begins or ends maintenance mode. A machine that runs on the host then is a violation: whoever let it be there.
+func (vc *VC) setMaintenance(h *simulator.HostSystem, begins bool) {
+	vc.update(h, types.PropertyChange{Name: "runtime.inMaintenanceMode", Val: begins})
 	vc.resync(h)
+	vc.nothingRuns(h)
 }
 
 // resync adds up the cluster of a host again.
@@ -243,95 +244,4 @@ func (vc *VC) removeHost(h *simulator.HostSystem) {
 	vc.syncCapacity(parent)
 	vc.syncParents(dc)
 	vc.lab.servers[h.Name].release(network)
-}
-
-// evacuate empties a host for maintenance mode.
-func (vc *VC) evacuate(h *simulator.HostSystem, j *job, timeout time.Duration, alsoOff bool) types.BaseMethodFault {
-	const poll = 500 * time.Millisecond // of the real site
-	deadline := time.Now().Add(vc.lab.scale(timeout))
-	for {
-		left := 0
-		for _, vm := range vc.machinesOn(h) {
-			var state types.VirtualMachinePowerState
-			vc.read(vm, func() { state = vm.Runtime.PowerState })
-			if state == types.VirtualMachinePowerStatePoweredOff && !alsoOff {
-				continue
-			}
-			to := vc.otherHost(h, vm)
-			if to == nil || vc.vmotion(vm, to) != nil {
-				left++
-			}
-			if j.cancelled() {
-				return j.ended()
-			}
-		}
-		if left == 0 {
-			return nil
-		}
-		if timeout > 0 && time.Now().After(deadline) {
-			return because(new(types.Timedout), "%d virtual machines are still on host '%s'.", left, h.Name)
-		}
-		if problem := j.sleep(poll); problem != nil {
-			return problem
-		}
-	}
-}
-
-func (vc *VC) machinesOn(h *simulator.HostSystem) []*simulator.VirtualMachine {
-	var refs []types.ManagedObjectReference
-	vc.read(h, func() { refs = slices.Clone(h.Vm) })
-	var out []*simulator.VirtualMachine
-	for _, r := range refs {
-		if vm, ok := get[*simulator.VirtualMachine](vc, r); ok {
-			out = append(out, vm)
-		}
-	}
-	return out
-}
-
-// otherHost returns the host that DRS moves a machine to: of the connected ones of the cluster that see its datastores and
-// networks, carry vMotion if it runs, and offer what its processor features need, the one with the fewest machines. Nil without DRS fully automated.
-func (vc *VC) otherHost(h *simulator.HostSystem, vm *simulator.VirtualMachine) *simulator.HostSystem {
-	c, ok := vc.parent(h).(*simulator.ClusterComputeResource)
-	if !ok {
-		return nil
-	}
-	var refs, datastores, networks []types.ManagedObjectReference
-	automatic, runs, need := false, false, ""
-	vc.read(c, func() {
-		d := c.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig
-		automatic, refs = isTrue(d.Enabled) && d.DefaultVmBehavior == types.DrsBehaviorFullyAutomated, c.Host
-	})
-	vc.read(vm, func() {
-		datastores, networks, need = vm.Datastore, vm.Network, vm.Runtime.MinRequiredEVCModeKey
-		runs = vm.Runtime.PowerState == on
-	})
-	if !automatic {
-		return nil
-	}
-	var best *simulator.HostSystem
-	fewest := 0
-	for _, r := range refs {
-		x, ok := get[*simulator.HostSystem](vc, r)
-		if !ok || x == h {
-			continue
-		}
-		if on, maintenance := vc.hostState(x); !on || maintenance || !evcCovers(vc.evcOffered(x), need) {
-			continue
-		}
-		fits, n := false, 0
-		vc.read(x, func() {
-			n, fits = len(x.Vm), !runs || x.Summary.Config.VmotionEnabled
-			for _, d := range datastores {
-				fits = fits && slices.Contains(x.Datastore, d)
-			}
-			for _, w := range networks {
-				fits = fits && slices.Contains(x.Network, w)
-			}
-		})
-		if fits && (best == nil || n < fewest) {
-			best, fewest = x, n
-		}
-	}
-	return best
 }

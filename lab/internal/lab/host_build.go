@@ -77,11 +77,7 @@ func (vc *VC) hostBrowser() types.ManagedObjectReference {
 func (vc *VC) describeHost(h *simulator.HostSystem, s *server) {
 	x := s.spec
 	id := vc.lab.ID.UUID("host", x.Name)
-	product := types.AboutInfo{
-		Name: "VMware ESXi", FullName: fmt.Sprintf("VMware ESXi %s build-%s", x.Version, x.Build), Vendor: "VMware, Inc.", Version: x.Version, Build: x.Build,
-		LocaleVersion: "INTL", LocaleBuild: "000", OsType: "vmnix-x86", ProductLineId: "embeddedEsx", ApiType: "HostAgent", ApiVersion: apiOf(x.Version),
-		LicenseProductName: "VMware ESX Server", LicenseProductVersion: majorMinor(x.Version),
-	}
+	product := s.product()
 	h.Config.Product = product
 	h.Config.DateTimeInfo = &types.HostDateTimeInfo{
 		TimeZone:  types.HostDateTimeSystemTimeZone{Key: "UTC", Name: "UTC", Description: "UTC", GmtOffset: 0},

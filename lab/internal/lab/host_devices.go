@@ -50,7 +50,7 @@ func (l *Lab) storageDevices(host string) *types.HostStorageDeviceInfo {
 	}
 	for _, h := range hbas {
 		i := types.HostScsiTopologyInterface{Key: "key-vim.host.ScsiTopology.Interface-" + h.Device, Adapter: adapterKey(h)}
-		for _, t := range l.targets(hbas, h, arrays) {
+		for _, t := range l.targets(host, h, arrays) {
 			target := types.HostScsiTopologyTarget{Key: fmt.Sprintf("key-vim.host.ScsiTopology.Target-%s:0:%d", h.Device, t.number), Target: int32(t.number), Transport: t.transport()}
 			for _, d := range targets[t.array] {
 				target.Lun = append(target.Lun, types.HostScsiTopologyLun{
@@ -64,7 +64,7 @@ func (l *Lab) storageDevices(host string) *types.HostStorageDeviceInfo {
 	for _, a := range arrays {
 		for _, d := range targets[a] {
 			info.ScsiLun = append(info.ScsiLun, scsiDisk(d))
-			info.MultipathInfo.Lun = append(info.MultipathInfo.Lun, l.paths(hbas, arrays, d))
+			info.MultipathInfo.Lun = append(info.MultipathInfo.Lun, l.paths(host, hbas, arrays, d))
 		}
 	}
 	return info
@@ -75,43 +75,45 @@ type target struct {
 	array  string
 	number int
 	wwpn   int64
+	open   bool
 }
 
 func (t target) transport() types.BaseHostTargetTransport {
 	return &types.HostFibreChannelTargetTransport{PortWorldWideName: t.wwpn, NodeWorldWideName: t.wwpn &^ 0xff}
 }
 
-// targets are the array ports that an HBA reaches: there are two fabrics, so that half of the ports belong to each HBA.
-func (l *Lab) targets(hbas []fabric.HBA, h fabric.HBA, arrays []string) []target {
+// targets are the array ports that an HBA of the host has found.
+func (l *Lab) targets(host string, h fabric.HBA, arrays []string) []target {
 	var out []target
 	for _, a := range arrays {
-		for i, p := range l.Fabric.Ports(a) {
-			if len(hbas) > 0 && hbas[i%len(hbas)] == h {
-				out = append(out, target{a, len(out), p})
+		for _, p := range l.Fabric.Paths(host, a) {
+			if p.HBA == h {
+				out = append(out, target{a, len(out), p.Port, p.Open})
 			}
 		}
 	}
 	return out
 }
 
-// paths lists the paths to a device. Those of a withdrawn device are dead, those of a detached one disabled.
-func (l *Lab) paths(hbas []fabric.HBA, arrays []string, d fabric.Device) types.HostMultipathInfoLogicalUnit {
-	state := types.MultipathStateActive
-	switch {
-	case d.Detached:
-		state = types.MultipathStateDisabled
-	case !d.Usable:
-		state = types.MultipathStateDead
-	}
+// paths lists the paths to a device. Those of a withdrawn device, and those that zoning has closed, are dead, those of a detached
+// one disabled.
+func (l *Lab) paths(host string, hbas []fabric.HBA, arrays []string, d fabric.Device) types.HostMultipathInfoLogicalUnit {
 	u := types.HostMultipathInfoLogicalUnit{
 		Key: "key-vim.host.MultipathInfo.LogicalUnit-" + scsiUUID(d.NAA), Id: scsiUUID(d.NAA), Lun: lunKey(d.NAA),
 		Policy:                 &types.HostMultipathInfoLogicalUnitPolicy{Policy: "VMW_PSP_RR"},
 		StorageArrayTypePolicy: &types.HostMultipathInfoLogicalUnitStorageArrayTypePolicy{Policy: "VMW_SATP_ALUA"},
 	}
 	for _, h := range hbas {
-		for _, t := range l.targets(hbas, h, arrays) {
+		for _, t := range l.targets(host, h, arrays) {
 			if t.array != d.Array {
 				continue
+			}
+			state := types.MultipathStateActive
+			switch {
+			case d.Detached:
+				state = types.MultipathStateDisabled
+			case !d.Usable || !t.open:
+				state = types.MultipathStateDead
 			}
 			name := fmt.Sprintf("%s:C0:T%d:L%d", h.Device, t.number, d.Number)
 			u.Path = append(u.Path, types.HostMultipathInfoPath{

@@ -90,26 +90,6 @@ func bridged(v *types.HostVirtualSwitch) []string {
 	return nil
 }
 
-// freePnics refuses physical adapters that the host lacks, or that another switch has.
-func freePnics(n *types.HostNetworkInfo, name string, wanted []string) types.BaseMethodFault {
-	for _, d := range wanted {
-		if !slices.ContainsFunc(n.Pnic, func(p types.PhysicalNic) bool { return p.Device == d }) {
-			return because(&types.NotFound{}, "The host has no physical adapter %s.", d)
-		}
-		for i := range n.Vswitch {
-			if v := &n.Vswitch[i]; v.Name != name && slices.Contains(bridged(v), d) {
-				return because(&types.ResourceInUse{Type: "PhysicalNic", Name: d}, "%s uses it.", v.Name)
-			}
-		}
-		for _, p := range n.ProxySwitch {
-			if p.DvsName != name && slices.Contains(p.Pnic, pnicKey(d)) {
-				return because(&types.ResourceInUse{Type: "PhysicalNic", Name: d}, "%s uses it.", p.DvsName)
-			}
-		}
-	}
-	return nil
-}
-
 // defaultPolicy is that of a new standard switch.
 func defaultPolicy(nics []string) *types.HostNetworkPolicy {
 	yes, no := types.NewBool(true), types.NewBool(false)
@@ -145,7 +125,7 @@ func (o *hostNetwork) AddVirtualSwitch(req *types.AddVirtualSwitch) soap.HasFaul
 			return &types.AlreadyExists{Name: req.VswitchName}
 		}
 		v := newSwitch(req.VswitchName, req.Spec)
-		if problem := freePnics(n, v.Name, bridged(&v)); problem != nil {
+		if problem := checkSwitch(n, &v); problem != nil {
 			return problem
 		}
 		n.Vswitch = append(n.Vswitch, v)
@@ -166,7 +146,7 @@ func (o *hostNetwork) UpdateVirtualSwitch(req *types.UpdateVirtualSwitch) soap.H
 				continue
 			}
 			v := newSwitch(req.VswitchName, &req.Spec)
-			if problem := freePnics(n, v.Name, bridged(&v)); problem != nil {
+			if problem := checkSwitch(n, &v); problem != nil {
 				return problem
 			}
 			n.Vswitch[i] = v
@@ -224,18 +204,6 @@ func (vc *VC) portgroupInUse(h *simulator.HostSystem, n *types.HostNetworkInfo, 
 		if used {
 			return because(&types.ResourceInUse{Type: "PortGroup", Name: name}, "Virtual machine '%s' is connected to it.", vc.nameOf(vm))
 		}
-	}
-	return nil
-}
-
-func checkPortgroup(n *types.HostNetworkInfo, p *types.HostPortGroupSpec) types.BaseMethodFault {
-	switch {
-	case p.Name == "":
-		return &types.InvalidArgument{InvalidProperty: "portgrp.name"}
-	case p.VlanId < 0 || p.VlanId > 4095:
-		return &types.InvalidArgument{InvalidProperty: "portgrp.vlanId"}
-	case !slices.ContainsFunc(n.Vswitch, func(v types.HostVirtualSwitch) bool { return v.Name == p.VswitchName }):
-		return because(new(types.NotFound), "The host has no switch %s.", p.VswitchName)
 	}
 	return nil
 }

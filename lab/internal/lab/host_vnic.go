@@ -13,8 +13,9 @@ import (
 // netStacks are the TCP/IP stacks of ESXi.
 var netStacks = []string{"defaultTcpipStack", "vmotion", "vSphereProvisioning"}
 
-// checkVnic completes and checks a VMkernel adapter: it is on a standard port group of the host or on a distributed port.
-func (vc *VC) checkVnic(h *simulator.HostSystem, n *types.HostNetworkInfo, portgroup string, s *types.HostVirtualNicSpec) types.BaseMethodFault {
+// checkVnic completes and checks a VMkernel adapter: it is on a standard port group of the host or on a distributed port. device is its
+// name, or nothing for a new one.
+func (vc *VC) checkVnic(h *simulator.HostSystem, n *types.HostNetworkInfo, device, portgroup string, s *types.HostVirtualNicSpec) types.BaseMethodFault {
 	switch {
 	case s.DistributedVirtualPort != nil:
 		if !slices.ContainsFunc(n.ProxySwitch, func(p types.HostProxySwitch) bool { return p.DvsUuid == s.DistributedVirtualPort.SwitchUuid }) {
@@ -36,7 +37,7 @@ func (vc *VC) checkVnic(h *simulator.HostSystem, n *types.HostNetworkInfo, portg
 	if s.TsoEnabled == nil {
 		s.TsoEnabled = types.NewBool(true)
 	}
-	return nil
+	return freeVnic(n, device, portgroup, s)
 }
 
 // AddVirtualNic adds a VMkernel adapter and returns its name.
@@ -44,7 +45,7 @@ func (o *hostNetwork) AddVirtualNic(req *types.AddVirtualNic) soap.HasFault {
 	body, device := &methods.AddVirtualNicBody{}, ""
 	body.Fault_ = o.edit(req.This, func(h *simulator.HostSystem, n *types.HostNetworkInfo) types.BaseMethodFault {
 		s := req.Nic
-		if problem := o.vc.checkVnic(h, n, req.Portgroup, &s); problem != nil {
+		if problem := o.vc.checkVnic(h, n, "", req.Portgroup, &s); problem != nil {
 			return problem
 		}
 		device = nextVnic(n)
@@ -80,7 +81,7 @@ func (o *hostNetwork) UpdateVirtualNic(req *types.UpdateVirtualNic) soap.HasFaul
 		}
 		n.Vnic[i].Portgroup = portgroup
 		n.Vnic[i].Spec = *merged(&v.Spec, &s)
-		return o.vc.checkVnic(h, n, portgroup, &n.Vnic[i].Spec)
+		return o.vc.checkVnic(h, n, req.Device, portgroup, &n.Vnic[i].Spec)
 	})
 	if body.Fault_ == nil {
 		body.Res = new(types.UpdateVirtualNicResponse)
@@ -129,7 +130,8 @@ var vnicTypes = []struct {
 	multi bool
 }{{"management", true}, {"vmotion", true}, {"faultToleranceLogging", true}, {"vSphereReplication", true}, {"vSphereReplicationNFC", true}, {"vsan", true}, {"vSphereProvisioning", true}}
 
-// syncVnics rebuilds the candidates of each kind of traffic. An adapter on the stack "vmotion" carries vMotion and nothing else.
+// syncVnics rebuilds the candidates of each kind of traffic. An adapter on the stack "vmotion" carries vMotion and nothing else, and
+// takes it from all that are on the default stack.
 // site.mu is held.
 func (vc *VC) syncVnics(h *simulator.HostSystem) {
 	m, ok := get[*simulator.HostVirtualNicManager](vc, *h.ConfigManager.VirtualNicManager)
@@ -144,6 +146,7 @@ func (vc *VC) syncVnics(h *simulator.HostSystem) {
 			selected[c.NicType] = c.SelectedVnic
 		}
 	})
+	own := hasMotionStack(nics)
 	info := types.HostVirtualNicManagerInfo{}
 	for _, t := range vnicTypes {
 		c := types.VirtualNicManagerNetConfig{NicType: t.key, MultiSelectAllowed: t.multi}
@@ -154,7 +157,7 @@ func (vc *VC) syncVnics(h *simulator.HostSystem) {
 			}
 			n.Key = t.key + "." + n.Key
 			c.CandidateVnic = append(c.CandidateVnic, n)
-			if slices.Contains(selected[t.key], n.Key) || stack == netStacks[1] || stack == netStacks[2] {
+			if slices.Contains(selected[t.key], n.Key) && !(own && t.key == "vmotion") || stack == netStacks[1] || stack == netStacks[2] {
 				c.SelectedVnic = append(c.SelectedVnic, n.Key)
 			}
 		}
@@ -190,6 +193,9 @@ func (vc *VC) selectVnic(h *simulator.HostSystem, kind, device string, on bool) 
 				continue
 			}
 			c.SelectedVnic = slices.DeleteFunc(slices.Clone(c.SelectedVnic), func(k string) bool { return k == n.Key })
+			if on && kind == "vmotion" && n.Spec.NetStackInstanceKey == netStacks[0] && hasMotionStack(c.CandidateVnic) {
+				return because(new(types.HostConfigFault), "An adapter on the stack for vMotion carries it; those on the default stack cannot.")
+			}
 			if on {
 				c.SelectedVnic = append(c.SelectedVnic, n.Key)
 			}

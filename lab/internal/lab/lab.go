@@ -17,6 +17,7 @@ import (
 	"esxodus/lab/internal/bandwidth"
 	"esxodus/lab/internal/chaos"
 	"esxodus/lab/internal/fabric"
+	"esxodus/lab/internal/fos"
 	"esxodus/lab/internal/identity"
 	"esxodus/lab/internal/ledger"
 	"esxodus/lab/internal/operations"
@@ -27,6 +28,7 @@ import (
 type Lab struct {
 	Scenario *scenario.Scenario
 	Fabric   *fabric.Fabric
+	Switches []*fos.Switch // in the order of the scenario
 	VCenters []*VC
 	ID       identity.Source
 

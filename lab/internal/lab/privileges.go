@@ -87,6 +87,7 @@ var required = map[string]string{
 	"ExitMaintenanceMode_Task":  "Host.Config.Maintenance",
 	"DisconnectHost_Task":       "Host.Config.Connection",
 	"ReconnectHost_Task":        "Host.Config.Connection",
+	"RebootHost_Task":           "Host.Config.Maintenance",
 	"AddStandaloneHost_Task":    "Host.Inventory.AddStandaloneHost",
 
 	"UpdateNetworkConfig":             "Host.Config.Network",
@@ -120,6 +121,13 @@ var requiredBy = map[string]func(vc *VC, this types.ManagedObjectReference, req 
 	"MigrateVM_Task": func(vc *VC, this types.ManagedObjectReference, req any) []need {
 		x := req.(*types.MigrateVM_Task)
 		return vc.relocateNeeds(this, &types.VirtualMachineRelocateSpec{Host: x.Host, Pool: x.Pool})
+	},
+	"ExecuteSoap": func(vc *VC, this types.ManagedObjectReference, _ any) []need {
+		x, ok := get[*executer](vc, this)
+		if !ok {
+			return nil
+		}
+		return []need{{"Host.Config.Maintenance", x.host}, {"Host.Config.Patch", x.host}} // assumed: see lab/README.md
 	},
 	"RegisterVM_Task": func(_ *VC, this types.ManagedObjectReference, req any) []need {
 		needs := []need{{"VirtualMachine.Inventory.Register", this}}

@@ -74,15 +74,30 @@ func Start(sc *scenario.Scenario, anyPort bool) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{scenario: sc, fronts: map[string]*front{}, now: l}
-	for _, vc := range l.VCenters {
-		f := &front{address: vc.Spec.Listen, cert: vc.Certificate().TLS}
+	open := func(name, address string, cert tls.Certificate) error {
+		f := &front{address: address, cert: cert}
 		if anyPort {
 			host, _, _ := net.SplitHostPort(f.address)
 			f.address = net.JoinHostPort(host, "0")
 		}
-		s.fronts[vc.Spec.Name] = f
+		s.fronts[name] = f
 		if err := f.up(); err != nil {
-			return nil, errors.Join(fmt.Errorf("vCenter %s: %w", vc.Spec.Name, err), s.Close())
+			return errors.Join(fmt.Errorf("%s: %w", name, err), s.Close())
+		}
+		return nil
+	}
+	for _, vc := range l.VCenters {
+		if err := open(vc.Spec.Name, vc.Spec.Listen, vc.Certificate().TLS); err != nil {
+			return nil, fmt.Errorf("vCenter %w", err)
+		}
+	}
+	for _, spec := range sc.Fabric.Switches {
+		cert, err := l.ID.Certificate(spec.Name)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		if err := open(fabricPrefix+spec.Name, spec.Listen, cert.TLS); err != nil {
+			return nil, err
 		}
 	}
 	return s, s.expose(l)
@@ -97,6 +112,12 @@ func (s *Server) expose(l *Lab) error {
 		}
 		f.mu.Lock()
 		f.handler, f.cert = vc, vc.Certificate().TLS
+		f.mu.Unlock()
+	}
+	for i, spec := range l.Scenario.Fabric.Switches {
+		f := s.fronts[fabricPrefix+spec.Name]
+		f.mu.Lock()
+		f.handler = switchFront{l, spec.Name, l.Switches[i]}
 		f.mu.Unlock()
 	}
 	return nil
@@ -177,6 +198,9 @@ func (s *Server) Counters() Counters {
 	for name, f := range s.fronts {
 		o := c.Open[name]
 		o.Connections = f.conns.count()
+		if fabric, ok := strings.CutPrefix(name, fabricPrefix); ok {
+			o.RESTSessions = s.Lab().Switch(fabric).State().Sessions
+		}
 		c.Open[name] = o
 	}
 	return c

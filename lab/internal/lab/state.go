@@ -12,12 +12,14 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"esxodus/lab/internal/fabric"
+	"esxodus/lab/internal/fos"
 )
 
 // State is a dump of what the lab knows, for tests.
 type State struct {
 	VCenters map[string]VCenterState `json:"vcenters"`
 	LUNs     []fabric.Status         `json:"luns"`
+	Fabrics  map[string]fos.State    `json:"fabrics"`
 	// Unregistered are the .vmx and .vmtx files on the volumes that no vCenter has registered.
 	Unregistered []string `json:"unregistered"`
 }
@@ -36,6 +38,7 @@ type HostState struct {
 	Name        string `json:"name"`
 	Cluster     string `json:"cluster"`
 	Version     string `json:"version"`
+	Build       string `json:"build"`
 	Connection  string `json:"connection"`
 	Maintenance bool   `json:"maintenance"`
 	VMs         int    `json:"vms"`
@@ -125,7 +128,10 @@ type TaskState struct {
 
 // State returns the present state.
 func (l *Lab) State() State {
-	s := State{VCenters: map[string]VCenterState{}, LUNs: l.Fabric.Status(), Unregistered: []string{}}
+	s := State{VCenters: map[string]VCenterState{}, LUNs: l.Fabric.Status(), Fabrics: map[string]fos.State{}, Unregistered: []string{}}
+	for i, spec := range l.Scenario.Fabric.Switches {
+		s.Fabrics[spec.Name] = l.Switches[i].State()
+	}
 	registered := map[place]bool{}
 	for _, vc := range l.VCenters {
 		s.VCenters[vc.Spec.Name] = vc.state()
@@ -195,7 +201,7 @@ func (vc *VC) dumpHost(h *simulator.HostSystem) HostState {
 	vc.newCtx().WithLock(h, func() {
 		s.Name, s.Connection, s.Maintenance, s.VMs = h.Name, string(h.Runtime.ConnectionState), h.Runtime.InMaintenanceMode, len(h.Vm)
 		if p := h.Summary.Config.Product; p != nil {
-			s.Version = p.Version
+			s.Version, s.Build = p.Version, p.Build
 		}
 	})
 	return s

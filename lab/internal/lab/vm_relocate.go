@@ -159,10 +159,14 @@ func (r *relocation) finish(j *job) types.BaseMethodFault {
 	if f := r.visible(); f != nil && (r.elsewhere() || !r.files.empty()) {
 		return f
 	}
-	if connected, _ := vc.hostState(r.host); !connected {
+	switch connected, maintenance := vc.hostState(r.host); {
+	case !connected:
 		return because(new(types.HostNotConnected), "vCenter has no connection to host '%s'.", vc.entityName(r.host))
+	case maintenance && r.elsewhere():
+		return because(new(types.InvalidState), "Host '%s' is in maintenance mode.", vc.entityName(r.host))
 	}
 	before := m.parents()
+	defer func() { vc.nothingRuns(r.host) }()
 	if f := r.files.commit(); f != nil {
 		return f
 	}

@@ -64,8 +64,8 @@ func (x *crossing) destination() types.BaseMethodFault {
 // supported refuses hosts that are too old, and hosts without vMotion if the VM runs.
 func (x *crossing) supported() types.BaseMethodFault {
 	for _, s := range []*server{x.vc.lab.servers[x.m.vc.entityName(x.m.host())], x.vc.lab.servers[x.vc.entityName(x.host)]} {
-		if scenario.Compare(s.spec.Version, oldestCross) < 0 {
-			return because(new(types.NotSupported), "Host '%s' runs ESXi %s; migration between vCenters needs %s or later on both hosts.", s.spec.Name, s.spec.Version, oldestCross)
+		if scenario.Compare(s.image().version, oldestCross) < 0 {
+			return because(new(types.NotSupported), "Host '%s' runs ESXi %s; migration between vCenters needs %s or later on both hosts.", s.spec.Name, s.image().version, oldestCross)
 		}
 	}
 	if x.m.power() != on {

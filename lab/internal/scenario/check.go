@@ -37,8 +37,10 @@ func check(d *decoder, s *Scenario) {
 	}
 	c.arrays()
 	c.fabric()
+	c.fcSwitches()
 	c.localDatastores()
 	c.exports()
+	c.depots()
 	c.storagePods()
 	c.scratch()
 	names := map[string]bool{}

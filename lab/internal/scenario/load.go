@@ -42,6 +42,7 @@ func Parse(file string, data []byte) (*Scenario, error) {
 		Register: 4 * time.Second, Unregister: 2 * time.Second, Reconfigure: 3 * time.Second,
 		PowerOn: 6 * time.Second, PowerOff: 3 * time.Second, Boot: 50 * time.Second, Shutdown: 45 * time.Second,
 		VMotion: 20 * time.Second, Rescan: 12 * time.Second, Other: 2 * time.Second,
+		Update: 4 * time.Minute, Reboot: 6 * time.Minute,
 	}}
 	d := &decoder{lines: map[string]int{}}
 	d.value(root.Content[0], reflect.ValueOf(s).Elem(), "")

@@ -23,6 +23,8 @@ type Scenario struct {
 	Fabric Fabric `yaml:"fabric"`
 	// NFS are the exports of NFS servers.
 	NFS []Export `yaml:"nfs"`
+	// Depots are offline bundles of ESXi on datastores.
+	Depots []Depot `yaml:"depots"`
 	// VCenters of the lab, each served over HTTPS.
 	VCenters []VCenter `yaml:"vcenters"`
 	// VMs that exist when the lab starts.
@@ -49,6 +51,10 @@ type Durations struct {
 	VMotion time.Duration `yaml:"vmotion"`
 	// Rescan is the time a rescan of HBAs or of VMFS volumes takes.
 	Rescan time.Duration `yaml:"rescan"`
+	// Update is the time in which a host installs an image beside the one that it runs.
+	Update time.Duration `yaml:"update"`
+	// Reboot is the time from a host's last sign until vCenter hears from it again.
+	Reboot time.Duration `yaml:"reboot"`
 	// Other is the time of every other task.
 	Other time.Duration `yaml:"other"`
 }
@@ -89,6 +95,8 @@ type VMFS struct {
 type Fabric struct {
 	// Presentation lists which hosts may see an array. A host sees nothing new before it rescans its HBAs.
 	Presentation []Presentation `yaml:"presentation"`
+	// Switches are those that decide by their zoning who reaches whom: see zoning.go. Without any, everybody reaches everybody.
+	Switches []FCSwitch `yaml:"switches"`
 }
 
 // Presentation lets hosts see an array.

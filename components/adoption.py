@@ -1,0 +1,70 @@
+"""What of the declared site is adopted: it exists, and this stack has not made it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+
+from migration.errors import Unexpected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migration.model import Concern
+    from vsphere.existing import Existing
+
+PATIENCE: Final = 5.0
+"""Seconds for which reading the stack's own state is tried again."""
+
+
+class Adoption:
+    """Tells what to declare from what to leave alone (docs/adr/0007-adopt-what-exists.md).
+
+    What this stack's state holds is declared. What it does not hold and yet exists is adopted: used by its id and left as it
+    is. Everything else is declared, hence created.
+    """
+
+    def __init__(self, existing: Existing, owned: frozenset[tuple[str, str]], concerns: Sequence[Concern] = ()) -> None:
+        """Take what exists (kind to name to id) and what the state holds (resource type and logical name).
+
+        `concerns` are what the operator is to be warned of at the site as a whole.
+        """
+        self.concerns = concerns
+        self._existing = existing
+        self._owned = owned
+        self.adopted: list[str] = []
+
+    def id_of(self, kind: str, name: str, resource: type[pulumi.CustomResource]) -> str | None:
+        """Return the id of a thing to adopt, None for one to declare."""
+        if (str(resource.pulumi_type), name) in self._owned:  # type: ignore[attr-defined] # set by the SDK's decorator
+            return None
+        found = self._existing.get(kind, {}).get(name)
+        if found is not None:
+            self.adopted.append(f"{kind} {name}")
+        return found
+
+
+def state_of_this_stack() -> frozenset[tuple[str, str]]:
+    """Return type and logical name of every resource that this stack's state holds; empty where there is no state yet.
+
+    Raises: Unexpected where the state cannot be read.
+    """
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
+            return frozenset(_type_and_name(urn) for urn in (read.value or {}).get("outputs", {}))
+        except Exception as error:
+            # Just now the engine writes that this run has begun. The file backend replaces the state in one step, but not
+            # the small file of attributes beside it, and a reader that comes in between is answered with "EOF".
+            if time.monotonic() > deadline:
+                raise Unexpected(f"the state of stack {name} cannot be read: {error}") from error
+            time.sleep(0.1)
+
+
+def _type_and_name(urn: str) -> tuple[str, str]:
+    _, _, types, name = urn.split("::", 3)
+    return types.rpartition("$")[2], name
