@@ -24,7 +24,14 @@ type landing struct {
 
 func land(t *testing.T, change func(*scenario.Scenario)) *landing {
 	t.Helper()
-	l := &landing{running: startFrom(t, liveScenario, change)}
+	l := &landing{running: startFrom(t, liveScenario, func(s *scenario.Scenario) {
+		for i := range s.VCenters[1].Hosts {
+			s.VCenters[1].Hosts[i].VMotion = types.NewBool(true)
+		}
+		if change != nil {
+			change(s)
+		}
+	})}
 	cluster, folder := l.build()
 	pool, err := cluster.ResourcePool(context.Background())
 	if err != nil {
