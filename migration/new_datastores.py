@@ -111,9 +111,8 @@ class Forecast:
         table = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines]
         if self.open:
             size = sum(one.size for one in self.open)
-            table.append(
-                f"{len(self.open)} VMs bring {size:.1f} GiB; whether they fit is known once the datastores are there"
-            )
+            count = "1 VM brings" if len(self.open) == 1 else f"{len(self.open)} VMs bring"
+            table.append(f"{count} {size:.1f} GiB; whether that fits is known once the datastores are there")
         return "\n".join(table)
 
     def concerns(self) -> Iterator[Concern]:

@@ -72,7 +72,7 @@ def test_what_is_not_there_yet_is_said_and_never_blocks() -> None:
     assert [one.vm for one in found.open] == ["a"]
     assert list(found.concerns()) == []
     assert "gold7-01  not known yet" in str(found)
-    assert "1 VMs bring 400.0 GiB" in str(found)
+    assert "1 VM brings 400.0 GiB" in str(found)
     assert [row.lands for row in found.rows] == [0, 20]
 
 
