@@ -28,6 +28,8 @@ _FORMS: Final = {
     "path": "the path of an export, which begins with a slash and has no spaces",
     "disk": "a disk's canonical name such as naa.68ccf098004f0000",
     "uplinks": "the name of a physical network card such as vmnic1",
+    "upgrade.version": "a version of ESXi such as 7.0.3; put it in quotes",
+    "depot": "a .zip file on a datastore such as [iso] esxi/depot.zip",
     "switch.version": "a version such as 6.6.0; put it in quotes",
     "host": "the name of a host, as in esxodus:target.hosts",
     "switch": "a host name or address, with :port where that is not 443",
