@@ -85,10 +85,10 @@ def table(fleet: Fleet, wanted: Wanted, names: Sequence[str]) -> str:
     rows += [_row(member, fleet, wanted) for name in names if (member := fleet.member(name))]
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    kept = f", after the {max(fleet.reserve):.0%} that HA keeps free" if max(fleet.reserve) else ""
+    kept = f" after the {max(fleet.reserve):.0%} that HA keeps free" if max(fleet.reserve) else ""
     title = (
-        f"{fleet.cluster} to {wanted}, one host at a time; what is needed, and what the other hosts have left{kept}; "
-        "VMs that leave, and those of them that something holds:"
+        f"{fleet.cluster} to {wanted}, one host at a time: needed now, and left on the other hosts{kept}; "
+        "VMs that leave, and how many of them something holds"
     )
     return "\n".join([title, *lines])
 
