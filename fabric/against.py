@@ -36,7 +36,7 @@ class Against(enum.Enum):
     FOREIGN = Kind(
         "fabric.zone-foreign",
         Severity.BLOCKS,
-        "A zone has a name that we would give, and other members. We did not make it, or somebody has changed it since.",
+        "A zone has a name that we would give, and members that are neither of the new hosts nor of the old array.",
         "rename or remove that zone, or set esxodus:fabric.prefix to another word",
         "ours",
     )

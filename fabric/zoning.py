@@ -184,18 +184,20 @@ def plan(
     seen: Zoning,
     initiators: Sequence[Initiator],
     targets: Sequence[str],
-    made: Mapping[str, Zone],
+    known: Collection[str],
     *,
     style: str = INITIATOR,
     prefix: str = "esxodus",
 ) -> Plan:
     """Return what to do in a fabric so that each initiator that is logged in there reaches each target port that is.
 
-    `made` are the zones of this fabric that we have made, as we left them.
+    `known` are ports of the new site's hosts beside these: a zone with a name of ours is made anew where it has no members but
+    all these, so that nobody else can lose anything.
     """
     here = [one for one in initiators if one.wwpn in seen.ports]
     ports = [one for one in targets if one in seen.ports]
-    ours = {*made, *(zone.name for zone in wanted(seen.fabric, here, ports, style=style, prefix=prefix))}
+    ours = {zone.name for zone in wanted(seen.fabric, here, ports, style=style, prefix=prefix)}
+    own = {*known, *targets, *(one.wwpn for one in initiators)}
     lacking = [one for one in here if not all(seen.lets(one.wwpn, port, but=ours) for port in ports)]
     zones = wanted(seen.fabric, lacking, ports, style=style, prefix=prefix)
     add, remove, concerns = [], [], list(against(seen))
@@ -204,11 +206,12 @@ def plan(
         if there is None or (there.same(zone) and zone.name not in seen.effective):
             add.append(zone)
             remove += [zone.name] if there else []
-        elif not there.same(zone) and zone.name in made and there.same(made[zone.name]):
+        elif not there.same(zone) and {*there.members, *there.principals} <= own:
             add.append(zone)
             remove.append(zone.name)
         elif not there.same(zone):
-            sentence = f"{zone.name} is defined, with other members than those that are needed"
+            others = sorted({*there.members, *there.principals} - own)
+            sentence = f"{zone.name} is defined, and has other members: {', '.join(others)}"
             concerns.append(Against.FOREIGN.concern(seen.fabric, sentence))
     change = Change(tuple(add), tuple(remove))
     if not change:

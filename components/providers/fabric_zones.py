@@ -52,7 +52,7 @@ class FabricZonesProvider(ResourceProvider):
             if news["kind"] != fabrics.BROCADE:
                 return DiffResult(changes=_commands(news, fabrics.manual(news, found)) != (olds.get("commands") or {}))
             with fabrics.opened(_names(news)) as seen:
-                plans = fabrics.plans(news, found, seen, fabrics.made(olds))
+                plans = fabrics.plans(news, found, seen)
         except Blocked:  # the update says so
             return DiffResult(changes=True)
         return DiffResult(
@@ -133,7 +133,7 @@ def _foretold(call: runtime.Call, news: Mapping[str, Any]) -> list[Concern]:
         return []
     try:
         with fabrics.opened(_names(news)) as seen:
-            plans = fabrics.plans(news, found, seen, {})
+            plans = fabrics.plans(news, found, seen)
             concerns = _judged(news, found, seen, plans)
     except Blocked as error:
         return list(error.concerns)
@@ -179,6 +179,18 @@ def _paths(plans: Sequence[Plan]) -> int:
     return min(reach.values(), default=0)
 
 
+def _paths_by_hand(inputs: Mapping[str, Any], found: Ports, zones: Mapping[str, Sequence[Zone]]) -> int:
+    """Return the paths that people's zones give the host with the fewest; 0 where a fabric's ports are not told."""
+    if not all(one["targets"] for one in inputs["fabrics"]):
+        return 0
+    reach = dict.fromkeys((port.host for port in found.initiators), 0)
+    for one in inputs["fabrics"]:
+        for port in found.initiators:
+            if port.device in one["hbas"] and zones[one["name"]]:
+                reach[port.host] += len(one["targets"])
+    return min(reach.values(), default=0)
+
+
 def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
     """Make the zones and return the outputs.
 
@@ -192,8 +204,9 @@ def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str
             if inputs["kind"] == fabrics.BROCADE:
                 _zone(inputs, found, outputs)
             else:
-                outputs["commands"] = _commands(inputs, fabrics.manual(inputs, found))
-                outputs["paths"] = 0  # what people do is only known once the hosts show it
+                zones = fabrics.manual(inputs, found)
+                outputs["commands"] = _commands(inputs, zones)
+                outputs["paths"] = _paths_by_hand(inputs, found, zones)
                 _tell(runtime.current_call(), outputs["commands"])
         outputs["complete"] = True
     return outputs
@@ -210,7 +223,7 @@ def _zone(inputs: Mapping[str, Any], found: Ports, outputs: dict[str, Any]) -> N
     made = fabrics.made(outputs)
     before, after = dict(outputs.get("before") or {}), dict(outputs.get("after") or {})
     with fabrics.opened(_names(inputs), again=True) as seen:
-        plans = fabrics.plans(inputs, found, seen, made)
+        plans = fabrics.plans(inputs, found, seen)
         concerns = _judged(inputs, found, seen, plans)
         if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
             raise Blocked(wrong)

@@ -32,6 +32,8 @@ class Ports:
     initiators: tuple[Initiator, ...]
     targets: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """Ports of hosts that are at the target and not declared, such as one that was taken out of the settings."""
 
 
 @dataclass
@@ -55,7 +57,8 @@ def ports(inputs: Mapping[str, Any], known: Sequence[str] = ()) -> Ports:
     initiators = [Initiator(one.host, device, wwpn) for one in there for device, wwpn in one.initiators.items()]
     unknown = [name for name in inputs["hosts"] if name not in {one.host for one in there}]
     targets = tuple(inputs["targets"]) or tuple(_seen_at_source(inputs["datastores"])) or tuple(known)
-    return Ports(tuple(initiators), targets, tuple(unknown))
+    others = [wwpn for name, one in hosts.items() if name not in inputs["hosts"] for wwpn in one.initiators.values()]
+    return Ports(tuple(initiators), targets, tuple(unknown), tuple(others))
 
 
 def _seen_at_source(datastores: Sequence[str]) -> list[str]:
@@ -109,14 +112,12 @@ def keep(seen: Zoning) -> None:
         _read[seen.fabric] = seen
 
 
-def plans(
-    inputs: Mapping[str, Any], found: Ports, fabrics: Fabrics, made: Mapping[str, Mapping[str, Zone]]
-) -> list[Plan]:
+def plans(inputs: Mapping[str, Any], found: Ports, fabrics: Fabrics) -> list[Plan]:
     """Return what is to be done in each fabric."""
     style, prefix = inputs["zones"], inputs["prefix"]
     return [
-        zoning.plan(seen, found.initiators, found.targets, made.get(name, {}), style=style, prefix=prefix)
-        for name, seen in fabrics.zonings.items()
+        zoning.plan(seen, found.initiators, found.targets, found.others, style=style, prefix=prefix)
+        for seen in fabrics.zonings.values()
     ]
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from tests.engine.site_project import Site, site_config
 from tests.engine.test_story import SCENARIO
-from tests.zoned import FABRICS, with_switches
+from tests.zoned import FABRICS, PASSWORD, with_switches
 from tools.running_lab import Lab, running_lab
 
 pytestmark = pytest.mark.engine
@@ -101,6 +101,7 @@ def test_zoned_healed_and_taken_away(lab: Lab, tmp_path: Path) -> None:
     assert {name: set(made) for name, made in told["made"].items()} == OURS
     assert told["before"]["fabric-a"]["checksum"] == before["fabric-a"]["checksum"]
     assert any(entry["site"] == "fabric-a" for entry in told["audit"])
+    assert PASSWORD not in site.run("stack", "export")
 
     writes = lab.writes
     site.up()
@@ -171,4 +172,5 @@ def test_by_hand(lab: Lab, tmp_path: Path) -> None:
                 zone, members = line.removeprefix("zonecreate ").replace('"', "").split(", ")
                 lab.post(f"/fabrics/{name}/zone", {"zone": zone, "members": members.split(";")})
     site.up()
+    assert site.told("old-array zones")["paths"] == 4
     assert {vm["site"] for vm in lab.get("/state")["vcenters"]["target"]["vms"].values()} == {"target"}

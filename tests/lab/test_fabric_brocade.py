@@ -187,5 +187,5 @@ def test_initiators_and_targets_are_those_that_the_vcenters_tell(lab: Lab, opene
         ports = frozenset().union(*(disk.ports for disk in host.disks.values()))
         assert any(seen.lets(host.initiators["vmhba2"], port) for port in ports)
         assert not zoning.plan(
-            seen, [Initiator(host.host, "vmhba2", host.initiators["vmhba2"])], sorted(ports), {}
+            seen, [Initiator(host.host, "vmhba2", host.initiators["vmhba2"])], sorted(ports), []
         ).change

@@ -33,7 +33,7 @@ def after(before: Zoning, change: Change) -> Zoning:
 
 
 def test_each_initiator_gets_a_zone_of_its_own_with_all_target_ports() -> None:
-    plan = zoning.plan(seen(), [A, B], PORTS, {})
+    plan = zoning.plan(seen(), [A, B], PORTS, [])
     assert [(zone.name, zone.members) for zone in plan.change.add] == [
         ("esxodus_esx71_lab_vmhba2", (A.wwpn, *PORTS)),
         ("esxodus_esx72_lab_vmhba2", (B.wwpn, *PORTS)),
@@ -41,7 +41,7 @@ def test_each_initiator_gets_a_zone_of_its_own_with_all_target_ports() -> None:
     assert plan.reach == {"esx71.lab": 2, "esx72.lab": 2}
     assert not plan.concerns
     done = after(seen(), plan.change)
-    assert not zoning.plan(done, [A, B], PORTS, {}).change, (
+    assert not zoning.plan(done, [A, B], PORTS, []).change, (
         "settled stays settled, even where nobody remembers who made them"
     )
     assert done.lets(A.wwpn, PORTS[0])
@@ -49,7 +49,7 @@ def test_each_initiator_gets_a_zone_of_its_own_with_all_target_ports() -> None:
 
 
 def test_peers_see_the_array_and_not_each_other() -> None:
-    change = zoning.plan(seen(), [A, B], PORTS, {}, style=PEERS).change
+    change = zoning.plan(seen(), [A, B], PORTS, [], style=PEERS).change
     (zone,) = change.add
     assert (zone.type, zone.principals, zone.members) == (PEER, PORTS, (A.wwpn, B.wwpn))
     done = after(seen(), change)
@@ -58,19 +58,21 @@ def test_peers_see_the_array_and_not_each_other() -> None:
 
 
 def test_what_others_have_zoned_is_not_zoned_again() -> None:
-    plan = zoning.plan(seen(), [Initiator("esx61", "vmhba1", OLD)], PORTS, {})
+    plan = zoning.plan(seen(), [Initiator("esx61", "vmhba1", OLD)], PORTS, [])
     assert not plan.change
     assert plan.reach == {"esx61": 2}, "and counts as paths"
 
 
 def test_a_port_that_is_added_later_makes_our_zone_anew_and_a_zone_that_is_not_ours_stops_everything() -> None:
     ours = Zone("esxodus_esx71_lab_vmhba2", (A.wwpn, PORTS[0]))
-    plan = zoning.plan(seen(ours), [A], PORTS, {ours.name: ours})
+    plan = zoning.plan(seen(ours), [A], PORTS, [])
     assert plan.change == Change((replace(ours, members=(A.wwpn, *PORTS)),), (ours.name,))
-    for made in ({}, {ours.name: replace(ours, members=(A.wwpn,))}):
-        refused = zoning.plan(seen(ours), [A], PORTS, made)
-        assert not refused.change
-        assert [one.id for one in refused.concerns] == ["fabric.zone-foreign"]
+    gone = replace(ours, members=(*ours.members, B.wwpn))
+    assert zoning.plan(seen(gone), [A], PORTS, [B.wwpn]).change.remove == (ours.name,), "a host that was taken out"
+    refused = zoning.plan(seen(gone), [A], PORTS, [])
+    assert not refused.change
+    assert [one.id for one in refused.concerns] == ["fabric.zone-foreign"]
+    assert B.wwpn in refused.concerns[0].sentence
 
 
 @pytest.mark.parametrize(
@@ -84,14 +86,14 @@ def test_a_port_that_is_added_later_makes_our_zone_anew_and_a_zone_that_is_not_o
     ],
 )
 def test_what_stands_against_any_change(changed: dict[str, object], said: str) -> None:
-    plan = zoning.plan(seen(**changed), [A], PORTS, {})
+    plan = zoning.plan(seen(**changed), [A], PORTS, [])
     assert [one.id for one in plan.concerns] == [said]
     assert plan.concerns[0].severity is Severity.BLOCKS
 
 
 def test_nothing_stands_against_changing_nothing() -> None:
     ours = Zone("esxodus_esx71_lab_vmhba2", (A.wwpn, *PORTS))
-    assert not zoning.plan(seen(ours, transaction=7), [A], PORTS, {}).concerns
+    assert not zoning.plan(seen(ours, transaction=7), [A], PORTS, []).concerns
 
 
 def test_only_what_we_made_is_removed_and_only_as_we_made_it() -> None:
@@ -152,7 +154,7 @@ def test_whatever_is_there_all_that_should_see_each_other_do_and_nothing_else_ch
     """Others' zones are the same before, in between and after; who may see whom changes by exactly what is wanted."""
     by_name = {zone.name: zone for zone in zones}
     before = Zoning("a", "prod", by_name, Defined(by_name, {}, {"prod": tuple(by_name)}), "c1", 0, frozenset(logged_in))
-    plan = zoning.plan(before, wanted, array, {}, style=style)
+    plan = zoning.plan(before, wanted, array, [], style=style)
     done = after(before, plan.change)
     needed = {(one.wwpn, port) for one in wanted for port in array if {one.wwpn, port} <= logged_in}
     every = {*logged_in, *(one.wwpn for one in wanted), *array, *(port for zone in zones for port in zone.members)}
@@ -162,7 +164,7 @@ def test_whatever_is_there_all_that_should_see_each_other_do_and_nothing_else_ch
             should = before.lets(one, other) or (one, other) in needed or (other, one) in needed
             assert beside or done.lets(one, other) == should
     assert {name: done.effective[name] for name in by_name} == by_name
-    assert not zoning.plan(done, wanted, array, {}, style=style).change
+    assert not zoning.plan(done, wanted, array, [], style=style).change
     made = {zone.name: zone for zone in plan.change.add}
     removal = zoning.removal(done, made)
     assert set(removal.change.remove) == set(made)
