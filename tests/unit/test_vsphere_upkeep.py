@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pyVmomi import vim
@@ -43,7 +43,7 @@ def test_who_sets_the_clock_of_a_host(record: Any, timed: bool | None) -> None:
 
 
 def pair(key: str, value: Any) -> Any:
-    return vars(vim)["KeyAnyValue"](key=key, value=value)
+    return cast("Any", vim).KeyAnyValue(key=key, value=value)
 
 
 def assigned(edition: str, own: list[Any], of_assignment: list[Any] | None = None) -> Any:
