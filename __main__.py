@@ -22,7 +22,7 @@ except MigrationError as error:
     raise pulumi.RunError(str(error)) from None
 
 preview = stack.checked() if pulumi.runtime.is_dry_run() else 0
-target = TargetSite("target", stack, adoption)
+target = TargetSite("target", stack, adoption, preview=preview)
 storage = SourceStorage("old-array", stack, preview=preview, after=[target])
 parts: list[pulumi.Resource] = [target, storage]
 if stack.target.cluster.evc is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from components.settings import Settings
-    from components.settings_site import Datastore
+    from components.settings_datastores import Datastore
     from migration.model import Concern
     from migration.new_site import Stands
     from migration.wanted import Identity
@@ -45,7 +45,8 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
         refuse_escaped_names(stack, there)
         refuse_unknown_hosts(stack, there)
         refuse_missing_switches(stack, there)
-        new = [datastore for datastore in stack.target.datastores if datastore.name not in there["datastore"]]
+        refuse_old_exports(stack, site_storage.exports(source))
+        new = [one for one in stack.target.datastores if one.disk and one.name not in there["datastore"]]
         if new:
             hosts = [host.name for host in stack.target.hosts]
             refuse_used_disks(
@@ -128,6 +129,10 @@ def refuse_escaped_names(stack: Settings, there: Existing) -> None:
             if one in target.distributed
         ),
         *(("datastore", f"datastores[{number}].name", one.name) for number, one in enumerate(target.datastores)),
+        *(
+            ("datastore cluster", f"datastoreClusters[{number}].name", one.name)
+            for number, one in enumerate(target.datastore_clusters)
+        ),
     ]
     problems = [
         f"esxodus:target.{path}: {name!r} has a slash, a backslash or a percent sign, with which nothing can be created here; "
@@ -139,6 +144,31 @@ def refuse_escaped_names(stack: Settings, there: Existing) -> None:
         raise SettingsError(problems)
 
 
+def refuse_old_exports(stack: Settings, old: Mapping[str, str]) -> None:
+    """Refuse a new datastore on an NFS export that the source has mounted: what moved there would not have moved.
+
+    `old` are the names of the source's NFS datastores, by the id of the file system that each is mounted from.
+
+    Raises: SettingsError, naming every such datastore.
+    """
+    addresses = {address: name for one, name in old.items() for address in _addresses(one)}
+    problems = [
+        f"esxodus:target.datastores[{number}]: {server}:{one.path} is what datastore {known} of the source is mounted from; "
+        "name another export, or list it in esxodus:oldDatastores"
+        for number, one in enumerate(stack.target.datastores)
+        for server in one.servers
+        if (known := addresses.get(f"{server.lower()}:{(one.path or '').rstrip('/') or '/'}"))
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
+def _addresses(file_system: str) -> list[str]:
+    """Return "server:path" of each address of "nfs:server,server:path"."""
+    _, servers, path = file_system.split(":", 2)
+    return [f"{server}:{path}" for server in servers.split(",")]
+
+
 def refuse_used_disks(stack: Settings, new: Sequence[Datastore], used: Mapping[str, str]) -> None:
     """Refuse a new datastore on a disk that may hold data: creating it would format the disk.
 
@@ -148,10 +178,10 @@ def refuse_used_disks(stack: Settings, new: Sequence[Datastore], used: Mapping[s
     """
     reasons = {device.lower(): reason for device, reason in used.items()}
     problems = [
-        f"esxodus:target.datastores[{number}].disk: {datastore.disk} {reasons[datastore.disk.lower()]}; "
+        f"esxodus:target.datastores[{number}].disk: {datastore.disk} {reasons[disk]}; "
         "a new datastore needs a blank disk that only the new hosts see"
         for number, datastore in enumerate(stack.target.datastores)
-        if datastore in new and datastore.disk.lower() in reasons
+        if datastore in new and (disk := (datastore.disk or "").lower()) in reasons
     ]
     if problems:
         raise SettingsError(problems)

@@ -111,10 +111,10 @@ class Settings(Model):
         return bool(self.fabric.fabrics) and set(self.retiring) == set(self.old_names)
 
     def checked(self) -> int:
-        """Return how many resources a preview checks: each VM, the old datastores, those to retire, EVC and zones where set."""
+        """Return how many resources a preview checks: VMs, new and old datastores, those to retire; EVC and zones where set."""
         vms = sum(len(wave.vms) for wave in self.waves)
         zones = bool(self.fabric.fabrics) + self.closing
-        return vms + 1 + bool(self.retiring) + (self.target.cluster.evc is not None) + zones
+        return vms + 2 + bool(self.retiring) + (self.target.cluster.evc is not None) + zones
 
     def _spec(self, wave: Wave, vm: WantedVm) -> VmSpec:
         fields = {

@@ -9,7 +9,7 @@ import shutil
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from components import settings_checks_fabric, settings_checks_networks
+from components import settings_checks_fabric, settings_checks_networks, settings_datastores
 from components.settings_data import entries as _entries
 from components.settings_data import keys as _keys
 from components.settings_data import named as _named
@@ -29,6 +29,7 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
     old = _names(data.get("oldDatastores"))
     target = _keys(data.get("target"))
     hosts, networks, new = (_entries(target.get(key)) for key in ("hosts", "networks", "datastores"))
+    pods = _entries(target.get("datastoreClusters"))
     waves = _entries(data.get("waves"))
     vms = _vms(waves)
     return [
@@ -38,6 +39,8 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
         *_twice("esxodus:target.networks", "network", _named(networks)),
         *_twice("esxodus:target.datastores", "datastore", _named(new)),
         *_twice("esxodus:target.datastores", "disk", _named(new, "disk")),
+        *_twice("esxodus:target.datastoreClusters", "datastore cluster", _named(pods)),
+        *settings_datastores.problems("esxodus:target.datastores", new, _named(pods)),
         *settings_checks_networks.problems(target),
         *_twice("esxodus:oldDatastores", "datastore", old),
         *_old_and_new(old, _named(new)),

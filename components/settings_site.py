@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from components.settings_datastores import Datastore, DatastoreCluster
 from components.settings_forms import Evc, Host, HostThumbprint, Model, Name, Server, StoreName, Thumbprint
 from components.settings_networks import Address, Network, StandardSwitch, Switch, Vmotion
 
@@ -39,14 +40,6 @@ class NewHost(Model):
     vmotion: Address | None = None
 
 
-class Datastore(Model):
-    """A new VMFS datastore on a blank disk of the new array."""
-
-    name: StoreName
-    kind: Literal["vmfs"]
-    disk: Annotated[str, Field(pattern=r"^(naa|eui|t10)\.\S+$")]
-
-
 class OldDatastore(Model):
     """A datastore of the old array. `retire`: unmounted and detached on every host of both sites, once nothing uses it."""
 
@@ -64,6 +57,7 @@ class Target(Vcenter):
     switch: Switch | None = None
     switches: tuple[StandardSwitch, ...] = ()
     networks: tuple[Network, ...] = ()
+    datastore_clusters: tuple[DatastoreCluster, ...] = ()
     vmotion: Vmotion | None = None
     datastores: Annotated[tuple[Datastore, ...], Field(min_length=1)]
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _COMING: Final = {
     ("method", "relay"): "moving live by a relay vCenter 6.7",
-    ("kind", "nfs"): "creating NFS datastores",
 }
 """Values that documents about this product mention, and that this version does not have."""
 
@@ -25,8 +24,12 @@ _FORMS: Final = {
     "hosts.name": "the host's name or address as it joins the vCenter, without spaces",
     "evc": "`auto` or the key of an EVC mode such as intel-haswell or amd-zen2",
     "uuid": "an instance UUID such as 502e71fa-1a9b-2c3d-4e5f-60718293a4b5",
+    "servers": "a host name or address",
+    "path": "the path of an export, which begins with a slash and has no spaces",
     "disk": "a disk's canonical name such as naa.68ccf098004f0000",
     "uplinks": "the name of a physical network card such as vmnic1",
+    "upgrade.version": "a version of ESXi such as 7.0.3; put it in quotes",
+    "depot": "a .zip file on a datastore such as [iso] esxi/depot.zip",
     "switch.version": "a version such as 6.6.0; put it in quotes",
     "host": "the name of a host, as in esxodus:target.hosts",
     "switch": "a host name or address, with :port where that is not 443",

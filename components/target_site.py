@@ -13,6 +13,8 @@ import pulumi_vsphere as vsphere
 
 from components import settings_networks
 from components.host_networks import HostNetworks
+from components.new_storage import NewStorage
+from components.providers.new_datastores import NewDatastores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +30,15 @@ class TargetSite(pulumi.ComponentResource):
     adopted: list[str]
 
     def __init__(
-        self, name: str, stack: Settings, adoption: Adoption, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        stack: Settings,
+        adoption: Adoption,
+        *,
+        preview: int = 0,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the site that the settings describe, leaving alone what is to be adopted."""
+        """Declare the site that the settings describe, leaving alone what is to be adopted. `preview`: as for a VM."""
         super().__init__("esxodus:index:TargetSite", name, None, opts)
         target = stack.target
         host_password = pulumi.Output.secret(stack.host_password.get_secret_value())
@@ -40,8 +48,9 @@ class TargetSite(pulumi.ComponentResource):
         cluster = self._cluster(target.cluster, datacenter)
         hosts = [self._host(host, target.host_username, host_password, cluster) for host in target.hosts]
         self._networks(target, datacenter, hosts)
-        for datastore in target.datastores:
-            self._datastore(datastore, hosts[0])
+        storage = NewStorage(adoption, self._inside, datacenter)
+        storage.clusters(target.datastore_clusters)
+        storage.datastores(target.datastores, hosts, self._blank(target, hosts, preview))
         self.adopted = adoption.adopted
         self.register_outputs({"adopted": self.adopted})
         for concern in adoption.concerns:
@@ -150,9 +159,13 @@ class TargetSite(pulumi.ComponentResource):
             opts=self._inside,
         ).key
 
-    def _datastore(self, datastore: settings_site.Datastore, host: pulumi.Input[str]) -> None:
-        if self._adoption.id_of("datastore", datastore.name, vsphere.VmfsDatastore):
-            return
-        vsphere.VmfsDatastore(
-            datastore.name, name=datastore.name, host_system_id=host, disks=[datastore.disk], opts=self._inside
+    def _blank(self, target: settings_site.Target, hosts: list[pulumi.Input[str]], preview: int) -> NewDatastores:
+        """Declare that the disks of the new datastores hold nothing, once all hosts have joined."""
+        return NewDatastores(
+            "new datastores",
+            [one.model_dump(include={"name", "kind", "disk"}, exclude_none=True) for one in target.datastores],
+            [host.name for host in target.hosts],
+            joined=hosts,
+            preview=preview,
+            opts=pulumi.ResourceOptions(parent=self),
         )

@@ -106,6 +106,7 @@ class Admission:
 
     def _ask(self, spec: VmSpec, action: Action, vm: Vm | None, seen: Observation) -> Admitted | NotYet:
         who = spec.identity
+        self._moment = self._moment.asking(spec, seen)
         moment = replace(self._moment, now=self._clock())
         self._opens.pop(who, None)
         self._drop(self._foreign, who)

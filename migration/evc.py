@@ -246,7 +246,9 @@ def _against(evc: Evc, key: str) -> Iterator[Concern]:
     ]
     if unable:
         names = ", ".join(f"{host.name} (at most {host.ceiling})" for host in sorted(unable, key=lambda one: one.name))
-        yield _blocks(CANNOT, evc, f"EVC mode {key} is more than {names} supports")
+        yield _blocks(
+            CANNOT, evc, f"EVC mode {key} is more than {names} {'supports' if len(unable) == 1 else 'support'}"
+        )
     above = [guest for guest in evc.guests if (own := evc.mode(guest.needs)) and not mode.covers(own)]
     if above:
         yield _blocks(

@@ -92,12 +92,25 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A volume, by its id and the name that the site gives it, that usable `hosts` have mounted and cannot reach.
+
+    `reason` is in vSphere's words, such as AllPathsDown_Start; "" where it gives none.
+    """
+
+    volume: str
+    name: str
+    hosts: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SiteView:
     """What one site offers to a VM.
 
     `distributed` holds the version of the switch of each distributed port group, by name. `skew` is how many seconds its clock
     is ahead of ours. `lacking` are (object, privilege) that our user would need there and has not. `tagging`: it has tags that
-    we can read.
+    we can read. `lost` are the volumes that hosts have mounted and cannot reach now.
     """
 
     name: str
@@ -114,6 +127,7 @@ class SiteView:
     lacking: tuple[tuple[str, str], ...] = ()
     tagging: bool = False
     license: License | None = None
+    lost: tuple[Lost, ...] = ()
 
     def cluster(self, name: str) -> Cluster | None:
         """Return the cluster of this name."""

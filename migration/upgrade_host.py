@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from migration.errors import Blocked, OutOfTime, Transient
+from migration.errors import Blocked, MigrationError, Paused, Transient
 from migration.sites import Progress
 from migration.upgrade import (
     Await,
@@ -27,8 +28,11 @@ from migration.upgrade_concerns import Against
 from migration.upgrade_fleet import Connection, Fleet, Member, Wanted
 from migration.upgrade_proof import blocks, concerns
 
-PAUSES: Final = (2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds before what failed in a way that may pass is looked at again; after the last one it is not."""
+PAUSES: Final = (2.0, 5.0, 10.0, 30.0, *(60.0,) * 8)
+"""Seconds before what failed in a way that may pass is looked at again; after the last one it is not.
+
+Together they outlast an installation that a killed run has left under way on the host, which refuses a second one meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,28 @@ def upgrade(
     """Upgrade the host and return how it is then, and the steps that were taken; none where nothing was left to do.
 
     Raises: Blocked with what an operator must act on; Paused, OutOfTime, MigrationError. The host stays as it is then, and the
-    next run goes on there.
+    next run goes on there; one that was not taken out of service is let go.
     """
+    try:
+        return _upgraded(name, wanted, cluster, limits, clock, progress)
+    except Paused:
+        raise
+    except MigrationError:
+        _let_go(name, cluster, limits, progress)
+        raise
+
+
+def _let_go(name: str, cluster: Cluster, limits: Limits, progress: Progress) -> None:
+    """Take the mark from a host that is in service: who puts it into maintenance mode after this has reasons of their own."""
+    with contextlib.suppress(MigrationError):  # what made the upgrade stop is what the operator is to hear
+        member = cluster.look(name).member(name)
+        if member and member.ours and not member.out and not member.entering:
+            cluster.perform(name, Mark(on=False), limits, progress)
+
+
+def _upgraded(
+    name: str, wanted: Wanted, cluster: Cluster, limits: Limits, clock: Clock, progress: Progress
+) -> tuple[Member, list[str]]:
     so_far, taken = SoFar(), list[str]()
     waiting: tuple[str, float] | None = None
     failures = 0
@@ -100,9 +124,7 @@ def upgrade(
                     pass
             words = phrase(step, name, wanted)
             progress(words, None)
-            cluster.perform(name, step, limits, progress)
-        except OutOfTime:
-            raise
+            cluster.perform(name, step, limits, _of(words, progress))
         except Transient:
             if failures == len(PAUSES):
                 raise
@@ -118,6 +140,11 @@ def upgrade(
             installed=so_far.installed or isinstance(step, Install),
             rebooted=so_far.rebooted or isinstance(step, Reboot),
         )
+
+
+def _of(words: str, progress: Progress) -> Progress:
+    """Return what says of a step how far it is."""
+    return lambda _, percent: progress(words, percent)
 
 
 def _limit(member: Member | None, limits: Limits) -> float:

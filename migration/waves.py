@@ -26,12 +26,20 @@ class Moment:
     """What is known of the run now, in seconds since 1970.
 
     `incomplete` are the waves of which a VM was held, paused or failed in this run; `failures` counts those that failed.
+    `volumes` are those that the VMs of each wave are on, or go to, as far as they have asked.
     """
 
     now: float = 0.0
     rates: Rates = field(default_factory=Rates)
     incomplete: frozenset[str] = frozenset()
     failures: Mapping[str, int] = field(default_factory=dict)
+    volumes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def asking(self, spec: VmSpec, seen: Observation) -> Moment:
+        """Return what is known once the VM has asked to begin something."""
+        known = self.volumes.get(spec.wave.name, frozenset())
+        more = _volumes(spec, seen)
+        return self if more <= known else replace(self, volumes={**self.volumes, spec.wave.name: known | more})
 
     def after(self, spec: VmSpec, error: BaseException | None) -> Moment:
         """Return what is known once the VM's part of the run has ended; None: it is where it is wanted."""
@@ -67,6 +75,11 @@ def held(spec: VmSpec, action: Action, seen: Observation, moment: Moment) -> Clo
     wave, name = spec.wave, spec.identity.name
     if wave.paused:
         return Closed(f"{name}: wave {wave.name} is paused; take its `paused` away, then run again")
+    if down := _down_for(spec, seen, moment):
+        return Closed(
+            f"{name}: wave {wave.name} begins nothing more while {down}; "
+            "bring the paths back, or put the host into maintenance mode, then run again"
+        )
     if spec.stage is Stage.SOURCE:  # the way back depends on no window, nor on what could not go forward
         return None
     if before := sorted(moment.incomplete.intersection(wave.after)):
@@ -81,6 +94,30 @@ def held(spec: VmSpec, action: Action, seen: Observation, moment: Moment) -> Clo
             f"(at most {wave.max_failures}); see why, then run again"
         )
     return _within(spec, wave.window, lasts(spec, action, seen, vm, moment.rates), moment.now) if wave.window else None
+
+
+def _down_for(spec: VmSpec, seen: Observation, moment: Moment) -> str:
+    """Say which volume of the wave hosts have lost; for the way back only those of the VM itself count."""
+    ours = _volumes(spec, seen)
+    if spec.stage is not Stage.SOURCE:
+        ours |= moment.volumes.get(spec.wave.name, frozenset())
+    found = (
+        f"{', '.join(one.hosts)} cannot reach {one.name}" + (f" ({one.reason})" if one.reason else "")
+        for view in seen.sites.values()
+        for one in view.lost
+        if one.volume in ours
+    )
+    return " and ".join(found)
+
+
+def _volumes(spec: VmSpec, seen: Observation) -> frozenset[str]:
+    """Return the volumes that the VM's files are on, and those that they may go to."""
+    there = seen.sites.get(spec.target)
+    new = frozenset[str]()
+    if there is not None and spec.stage is Stage.MIGRATED:
+        lost = {one.volume for one in there.lost if one.name in spec.new_volumes}
+        new = seen.volume_ids(spec.target, spec.new_volumes) | lost
+    return new | (seen.vm.volumes if seen.vm else frozenset())
 
 
 def _within(spec: VmSpec, window: Window, seconds: float, now: float) -> Closed | Opens | None:

@@ -38,6 +38,7 @@ DECIDING = (
     "method",
     "plan",
     "schedule",
+    "upgrade",
     "wave",
 )
 """What is asked to catch them: the unit tests with one of these in their name, and the property tests."""

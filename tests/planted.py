@@ -19,6 +19,9 @@ _LOAD = "migration/load.py"
 _TURNS = "migration/turns.py"
 _WAVES = "migration/waves.py"
 _ADMISSION = "migration/admission.py"
+_UPGRADE = "migration/upgrade.py"
+_UPGRADE_HOST = "migration/upgrade_host.py"
+_UPGRADE_PROOF = "migration/upgrade_proof.py"
 
 
 @dataclass(frozen=True)
@@ -451,4 +454,57 @@ PLANTED: Final = (
         "return said is not None and said.run == self._holder.lease.run and",
     ),
     Planted("a run that fails holds on", _CONVERGE, "        run.let_go()\n", "        pass\n"),
+    # --- rolling upgrade
+    Planted(
+        "take a second host out of service",
+        _UPGRADE,
+        "out = [one for one in fleet.others(member.name) if one.out]",
+        "out = [one for one in fleet.others(member.name) if one.out and one.ours and one.entering]",
+    ),
+    Planted(
+        "end somebody else's maintenance mode",
+        _UPGRADE,
+        "    if not member.ours:\n        if member.runs(wanted):\n            return Done()",
+        "    if not member.ours:\n        if member.runs(wanted):\n            return Leave()",
+    ),
+    Planted(
+        "upgrade a host that somebody else has out",
+        _UPGRADE,
+        "    if not member.ours:\n        if member.runs(wanted):",
+        "    if not member.maintenance:\n        if member.runs(wanted):",
+    ),
+    Planted(
+        "into service again without its datastores",
+        _UPGRADE,
+        "return Await(ailing) if ailing else Leave()",
+        "return Leave()",
+    ),
+    Planted(
+        "restart a host again and again that does not boot the image",
+        _UPGRADE,
+        "    if so_far.rebooted:",
+        "    if False:",
+    ),
+    Planted("leave to DRS what it leaves to people", _UPGRADE, "if not fleet.moved_by_drs(vm):", "if not fleet.drs:"),
+    Planted(
+        "forget the proof when the host's turn comes",
+        _UPGRADE_HOST,
+        "case Mark(on=True) | Enter():",
+        "case Reboot():",
+    ),
+    Planted(
+        "the mark stays on a host in service",
+        _UPGRADE_HOST,
+        "        _let_go(name, cluster, limits, progress)\n        raise",
+        "        raise",
+    ),
+    Planted(
+        "what HA keeps free counts as left",
+        _UPGRADE_PROOF,
+        "sum(max(0.0, host.memory - HYPERVISOR) for host in others) * (1 - kept[1])",
+        "sum(max(0.0, host.memory - HYPERVISOR) for host in others)",
+    ),
+    Planted(
+        "an upgrade back in time", "migration/upgrade_paths.py", "    if build > wanted.build:", "    if build < 0:"
+    ),
 )

@@ -151,6 +151,8 @@ def run(name: str, verb: str, console: Console, *arguments: str) -> tuple[int, s
     assert process.stdout is not None  # noqa: S101 - piped
     for line in process.stdout:
         said.append(line)
+        if line.startswith("@ "):  # the engine's dots
+            continue
         console.print(line.rstrip("\n"), highlight=False, soft_wrap=True, markup=False)
     return process.wait(), "".join(said)
 

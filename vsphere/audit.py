@@ -26,6 +26,7 @@ READS: Final = frozenset(
         # questions
         "FindByDatastorePath",
     "FindByUuid", "SearchDatastoreSubFolders_Task", "QueryUnresolvedVmfsVolume", "EvcManager",
+        "RetrieveDiskPartitionInfo",
         "QueryUnresolvedVmfsVolumes", "CheckConfigureEvcMode_Task", "HasPrivilegeOnEntities", "HasUserPrivilegeOnEntities",
         "RetrieveDasAdvancedRuntimeInfo", "QueryOptions", "QueryDateTime", "QueryAssignedLicenses",
         "FetchUserPrivilegeOnEntities", "RetrieveEntityPermissions", "RetrieveAllPermissions", "RetrieveRolePermissions",

@@ -14,7 +14,7 @@ from vsphere.hardware import GIB
 from vsphere.links import SLOW
 from vsphere.machines import reserved
 from vsphere.names import decoded, numbers
-from vsphere.snapshot import Record, Snapshot
+from vsphere.snapshot import Record, Snapshot, usable
 from vsphere.upkeep import Care
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def hosts(inventory: Inventory) -> Iterator[Host]:
         yield Host(
             name=decoded(str(record.get("name", ""))),
             cluster=inventory.name(record.target("parent")),
-            usable=_usable(record),
+            usable=usable(record),
             vms=vms,
             # What the running VMs may come to use, not what they use now: steady, and on the safe side.
             free_memory=max(0.0, memory - used),
@@ -75,7 +75,7 @@ def clusters(inventory: Inventory) -> Iterator[Cluster]:
         inside = members.get(record.moref, ())
         ha = getattr(config, "dasConfig", None)
         drs = getattr(config, "drsConfig", None)
-        cpu, memory = reserves(ha, sum(map(_usable, inside)))
+        cpu, memory = reserves(ha, sum(map(usable, inside)))
         yield Cluster(
             name=inventory.name(record.moref),
             # The mode in effect is the same at each of its hosts; a cluster of none runs nothing.
@@ -85,11 +85,6 @@ def clusters(inventory: Inventory) -> Iterator[Cluster]:
             memory_reserve=memory,
             cpu_reserve=cpu,
         )
-
-
-def _usable(host: Record) -> bool:
-    connected = str(host.get("runtime.connectionState", "")) == "connected"
-    return connected and not host.get("runtime.inMaintenanceMode", False)
 
 
 def reserves(ha: Any, hosts: int) -> tuple[float, float]:

@@ -16,7 +16,8 @@ from vsphere.snapshot import Record
 from vsphere.tls import Endpoint
 
 Existing = Mapping[str, Mapping[str, str]]
-"""From kind (datacenter, cluster, host, switch, network, datastore) to name to the id that pulumi-vsphere knows it by.
+"""From kind (datacenter, cluster, host, switch, network, datastore, datastore cluster) to name to the id that pulumi-vsphere
+knows it by.
 
 What is a host's own (host switch, host network, vMotion adapter) has the host's name before its own, which is an adapter's
 address.
@@ -29,6 +30,7 @@ _KINDS: Final[Mapping[str, tuple[type[vim.ManagedEntity], str]]] = {
     "switch": (vim.DistributedVirtualSwitch, "uuid"),
     "network": (vim.dvs.DistributedVirtualPortgroup, ""),
     "datastore": (vim.Datastore, ""),
+    "datastore cluster": (vim.StoragePod, ""),
 }
 _EVERYWHERE: Final = ("datacenter", "host", "datastore")
 """Kinds that are looked for in the whole vCenter. A datastore's name may be there once for each datacenter, yet nothing is

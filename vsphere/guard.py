@@ -25,6 +25,7 @@ ALLOWED: Final[Mapping[type[ManagedObject], frozenset[str]]] = MappingProxyType(
         vim.host.StorageSystem: frozenset(
             {
                 "Fetch", "RescanAllHba", "RescanVmfs", "RefreshStorageSystem", "QueryUnresolvedVmfsVolume",
+                "RetrieveDiskPartitionInfo",
                 "MountVmfsVolume", "UnmountVmfsVolume", "AttachScsiLun", "DetachScsiLun",
             }
         ),

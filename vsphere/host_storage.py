@@ -13,6 +13,7 @@ from typing import Any, Final
 from pyVmomi import vim
 
 from migration.errors import Stale
+from vsphere.hardware import GIB
 from vsphere.names import decoded, encoded
 from vsphere.reading import collect, several
 from vsphere.session import moref
@@ -34,7 +35,8 @@ _DEAD: Final = frozenset({"dead", "disabled", "unknown"})
 class Disk:
     """A disk as one host sees it. `uuid` is what attach and detach take; `paths` are (adapter, works) of each path to it.
 
-    `ports` are the array's Fibre Channel ports that these paths end at.
+    `ports` are the array's Fibre Channel ports that these paths end at. `path` is what its partitions are asked by, `capacity`
+    its size in GiB, 0 where it is no disk.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Disk:
     attached: bool = True
     paths: tuple[tuple[str, bool], ...] = ()
     ports: frozenset[str] = frozenset()
+    path: str = ""
+    capacity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +159,16 @@ def _disks(luns: Any, multipath: Any) -> Iterator[Disk]:
     }
     for lun in luns:
         attached = _DETACHED not in (str(state) for state in lun.operationalState or ())
-        key = str(lun.key)
-        yield Disk(str(lun.canonicalName), str(lun.uuid), attached, paths.get(key, ()), ports.get(key, frozenset()))
+        key, size = str(lun.key), getattr(lun, "capacity", None)
+        yield Disk(
+            str(lun.canonicalName),
+            str(lun.uuid),
+            attached,
+            paths.get(key, ()),
+            ports.get(key, frozenset()),
+            str(getattr(lun, "devicePath", "") or ""),
+            int(size.block) * int(size.blockSize) / GIB if size else 0.0,
+        )
 
 
 def _adapter(path: Any) -> str:

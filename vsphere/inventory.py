@@ -25,7 +25,7 @@ from vsphere.session import moref
 from vsphere.snapshot import Record, Snapshot
 from vsphere.standing import Standing
 from vsphere.surroundings import NOWHERE, Place, Surroundings
-from vsphere.volumes import mounted_names, volume_id, volumes
+from vsphere.volumes import lost, mounted_names, volume_id, volumes
 
 _UNASKED: Final = Standing()
 _UPLINKS: Final = "SYSTEM/DVS.UPLINKPG"
@@ -265,6 +265,7 @@ class Inventory:
             lacking=self.standing.lacking,
             tagging=self.standing.tags is not None,
             license=self.standing.upkeep.license,
+            lost=tuple(lost(self)),
         )
 
     def networks_of(self, host: Record) -> frozenset[str]:

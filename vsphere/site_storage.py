@@ -186,6 +186,22 @@ def mounts(site: Site, hosts: Sequence[str], volumes: Collection[OldVolume]) -> 
     return tuple(result)
 
 
+def carried(site: Site) -> dict[str, str]:
+    """Return why a disk must not be given to a new datastore, by device: those that carry a datastore of `site`.
+
+    Raises: MigrationError.
+    """
+    return {device: f"holds datastore {volume.name}" for volume in _volumes(site) for device in volume.devices}
+
+
+def exports(site: Site) -> dict[str, str]:
+    """Return the NFS datastores of `site` by the id of the file system that each is mounted from. Changes nothing.
+
+    Raises: MigrationError.
+    """
+    return {volume.id: volume.name for volume in _volumes(site) if volume.nas}
+
+
 def disks_in_use(site: Site) -> dict[str, str]:
     """Return why a disk must not be given to a new datastore, by device: every disk that the hosts of `site` see.
 
@@ -193,7 +209,7 @@ def disks_in_use(site: Site) -> dict[str, str]:
 
     Raises: MigrationError.
     """
-    used = {device: f"holds datastore {volume.name}" for volume in _volumes(site) for device in volume.devices}
+    used = carried(site)
     path = "config.storageDevice.scsiLun"
     for host in collect(site.session, "reading the disks that hosts see", vim.HostSystem, ("name", path)):
         for lun in host.get(path, ()):

@@ -130,6 +130,12 @@ def _apply(update: Any, records: dict[str, Record]) -> None:
     records[key] = Record(update.obj, values)
 
 
+def usable(host: Record) -> bool:
+    """Say whether the host is connected and not in maintenance mode."""
+    connected = str(host.get("runtime.connectionState", "")) == "connected"
+    return connected and not host.get("runtime.inMaintenanceMode", False)
+
+
 def field_names(definitions: Iterable[Any]) -> Mapping[int, str]:
     """Return the custom attributes that a VM can have, by key; those of hosts alone may bear the same name."""
     kinds = (None, vim.ManagedEntity, vim.VirtualMachine)

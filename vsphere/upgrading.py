@@ -35,6 +35,8 @@ _GOING_DOWN: Final = 900.0
 """Seconds in which a host that restarts must have stopped answering."""
 _DRIFT: Final = 30.0
 """Seconds by which the time of a host's last boot may move without a restart: vCenter reckons it from the host's clock."""
+_LOCKED: Final = "LockingError"
+"""What esxcli says where an installation is under way, such as one whose answer got lost."""
 _USAGE: Final = "summary.quickStats.overallCpuUsage"
 
 
@@ -250,6 +252,8 @@ def profile_update(site: Site, name: str, depot: str, profile: str) -> None:
     try:
         esxcli.run(site, _named(site, name), name, "software profile update", arguments, reads=False)
     except esxcli.CommandFailed as error:
+        if _LOCKED in str(error):
+            raise Busy(f"{name}: another installation is under way on it: {error}") from error
         raise Blocked((Against.INSTALL.concern(name, f"esxcli software profile update: {error}"),)) from error
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyVmomi import vim
 
-from migration.observation import Volume
+from migration.observation import Lost, Volume
 from vsphere.hardware import GIB
 from vsphere.names import decoded
-from vsphere.snapshot import Record
+from vsphere.session import moref
+from vsphere.snapshot import Record, usable
 
 if TYPE_CHECKING:
     from vsphere.inventory import Inventory
@@ -37,6 +38,29 @@ def volumes(inventory: Inventory) -> Iterator[Volume]:
                 storage_drs=bool(pod and pod.get("podStorageDrsEntry.storageDrsConfig.podConfig.enabled", False)),
                 sioc=bool(record.get("iormConfiguration.enabled", False)),
             )
+
+
+def lost(inventory: Inventory) -> Iterator[Lost]:
+    """Yield each volume that hosts at work have mounted and cannot reach: all its paths are down, or the device is gone.
+
+    A host that is not connected, or in maintenance, says nothing of the volume.
+    """
+    at_work = {
+        record.moref: decoded(str(record.get("name", "")))
+        for record in inventory.snapshot.of(vim.HostSystem)
+        if usable(record)
+    }
+    for record in inventory.snapshot.of(vim.Datastore):
+        down = {
+            at_work[moref(mount.key)]: str(mount.mountInfo.inaccessibleReason or "")
+            for mount in record.get("host", ())
+            if moref(mount.key) in at_work
+            and mount.mountInfo.mounted is not False
+            and mount.mountInfo.accessible is False
+        }
+        if down:
+            name, hosts = decoded(str(record.get("name", ""))), tuple(sorted(down))
+            yield Lost(inventory.volume_ids[record.moref], name, hosts, next((one for one in down.values() if one), ""))
 
 
 def volume_id(site: str, datastore: Record) -> str:

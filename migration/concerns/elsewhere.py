@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from migration import evc, new_site, presentation, retire, upgrade_concerns
+from migration import evc, new_datastores, new_site, presentation, retire, upgrade_concerns
 from migration.model import Severity
 from migration.rule import Kind
 
@@ -86,6 +86,7 @@ ELSEWHERE: Final[tuple[Kind, ...]] = (
     *new_site.KINDS,
     *presentation.KINDS,
     *retire.KINDS,
+    *new_datastores.KINDS,
     *upgrade_concerns.KINDS,
     _kind(
         "rollback.volume-not-seen",

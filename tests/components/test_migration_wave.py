@@ -89,7 +89,7 @@ def test_the_inputs_are_plain_and_hold_no_secret(engine: Recorder) -> None:
 
 def test_a_preview_says_that_it_is_one(engine: Recorder) -> None:
     declare(engine, preview=True)
-    assert {vm.inputs["preview"] for vm in engine.of("MigratedVm")} == {5}, "three VMs, the old datastores, EVC"
+    assert {vm.inputs["preview"] for vm in engine.of("MigratedVm")} == {6}, "three VMs, the datastores, EVC"
 
 
 def test_a_uuid_tells_vms_of_one_name_apart(engine: Recorder) -> None:

@@ -42,6 +42,7 @@ def test_the_whole_site_is_declared_under_its_own_names(engine: Recorder) -> Non
         ("DistributedVirtualSwitch", "dvs7", "target"),
         ("DistributedPortGroup", "pg-prod", "target"),
         ("VmfsDatastore", "gold7", "target"),
+        ("NewDatastores", "new datastores", "target"),
     }
     named = [declared for declared in engine.declared if declared.type.startswith("vsphere:")]
     assert all(declared.inputs.get("name", declared.inputs.get("hostname")) == declared.name for declared in named)
@@ -65,6 +66,58 @@ def test_the_parts_are_wired_by_their_ids(engine: Recorder) -> None:
     assert (network["distributedVirtualSwitchUuid"], network["vlanId"]) == ("id of dvs7", 20)
     datastore = engine.one("VmfsDatastore").inputs
     assert (datastore["hostSystemId"], datastore["disks"]) == ("id of esx71", ["naa.01"])
+
+
+DATASTORES = [
+    {"name": "gold7", "kind": "vmfs", "disk": "naa.01", "cluster": "gold"},
+    {"name": "nfs7-01", "kind": "nfs", "servers": ["nas7"], "path": "/vm7", "cluster": "silver"},
+    {"name": "nfs7-02", "kind": "nfs", "version": 4.1, "servers": ["10.0.0.1", "10.0.0.2"], "path": "/vm8"},
+]
+CLUSTERS = [{"name": "gold", "storageDrs": "automatic"}, {"name": "silver"}, {"name": "plain", "storageDrs": False}]
+
+
+def stored(datastores: object = DATASTORES) -> dict[str, Any]:
+    settings = changed("target.datastores", datastores)
+    settings["target"]["datastoreClusters"] = CLUSTERS
+    return settings
+
+
+def test_datastores_of_each_kind_in_their_clusters(engine: Recorder) -> None:
+    declare(engine, settings=stored())
+    clusters = {one.name: one.inputs for one in engine.of("DatastoreCluster")}
+    assert {name: (one["sdrsEnabled"], one["sdrsAutomationLevel"]) for name, one in clusters.items()} == {
+        "gold": (True, "automated"),
+        "silver": (True, "manual"),
+        "plain": (False, "manual"),
+    }
+    assert {one["datacenterId"] for one in clusters.values()} == {"moid of tokyo7"}
+    assert engine.one("VmfsDatastore").inputs["datastoreClusterId"] == "id of gold"
+    three, four = ({one.name: one.inputs for one in engine.of("NasDatastore")}[name] for name in ("nfs7-01", "nfs7-02"))
+    assert (three["type"], three["remoteHosts"], three["remotePath"]) == ("NFS", ["nas7"], "/vm7")
+    assert (three["datastoreClusterId"], "securityType" in three) == ("id of silver", False)
+    assert (four["type"], four["remoteHosts"], four["securityType"]) == ("NFS41", ["10.0.0.1", "10.0.0.2"], "AUTH_SYS")
+    assert three["hostSystemIds"] == four["hostSystemIds"] == ["id of esx71", "id of esx72"]
+
+
+def test_nothing_is_formatted_before_its_disk_was_looked_at_and_no_disk_before_the_hosts_have_joined(
+    engine: Recorder,
+) -> None:
+    declare(engine, settings=stored())
+    looked = engine.one("NewDatastores")
+    assert looked.name in engine.one("VmfsDatastore").depends_on
+    assert looked.inputs["joined"] == ["id of esx71", "id of esx72"]
+    assert looked.inputs["datastores"] == [
+        {"name": "gold7", "kind": "vmfs", "disk": "naa.01"},
+        {"name": "nfs7-01", "kind": "nfs"},
+        {"name": "nfs7-02", "kind": "nfs"},
+    ]
+
+
+def test_datastores_and_their_clusters_are_adopted(engine: Recorder) -> None:
+    there = {"datastore": {"nfs7-01": "datastore-1", "gold7": "datastore-2"}, "datastore cluster": {"gold": "group-p3"}}
+    adopted = declare(engine, there, stored())
+    assert adopted == ["datastore cluster gold", "datastore gold7", "datastore nfs7-01"]
+    assert [one.name for one in engine.of("NasDatastore")] == ["nfs7-02"]
 
 
 def test_passwords_are_secret_and_hosts_are_pinned(engine: Recorder) -> None:

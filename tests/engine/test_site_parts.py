@@ -79,14 +79,10 @@ def test_evc_is_the_highest_that_all_hosts_have(site: Site) -> None:
 def test_what_was_done_to_the_hosts_is_on_record_and_stays_there(lab: Lab, site: Site) -> None:
     lab.post("/faults", {"method": "RescanVmfs", "action": "fault", "fault": "HostConfigFault", "count": 1})
     site.up(succeeds=False)
-    (first,) = (
-        one["outputs"]["audit"] for name, one in site.project.resources().items() if name == "old-array mounted"
-    )
+    (first,) = (one["outputs"]["audit"] for name, one in site.project.resources().items() if name == "new datastores")
     assert "HostConfigFault" in {entry["ended"] for entry in first if entry["method"] == "RescanVmfs"}
     site.up()
-    (second,) = (
-        one["outputs"]["audit"] for name, one in site.project.resources().items() if name == "old-array mounted"
-    )
+    (second,) = (one["outputs"]["audit"] for name, one in site.project.resources().items() if name == "new datastores")
     assert second[: len(first)] == first
     seen = lab.get("/counters")["writes"]["vcenters"]["target"]
     done = [entry for entry in second if entry["method"] in ("RescanAllHba", "RescanVmfs")]

@@ -123,7 +123,7 @@ def test_lowering_is_foreseen_as_vcenter_refuses_it(built: Lab, opened: Opened) 
 def test_what_exists_at_an_empty_and_at_a_built_site(lab: Lab, built: Lab) -> None:
     nothing = existing(endpoints(lab)["target"])
     own = ("host switch", "host network", "vMotion adapter")
-    kinds = ("datacenter", "cluster", "host", "switch", "network", "datastore", *own)
+    kinds = ("datacenter", "cluster", "host", "switch", "network", "datastore", "datastore cluster", *own)
     assert nothing == {kind: {} for kind in kinds}
     found = existing(endpoints(built)["target"])
     assert set(found["datacenter"]) == {"tokyo7"}

@@ -140,6 +140,7 @@ def test_no_history_stops_a_guest_or_takes_two_hosts_out(world: Fleet, troubles:
         assert len(cluster.steps) == again, "settled stays settled"
         assert all(one.runs(WANTED) for one in cluster.fleet.members)
         assert not any(one.ours for one in cluster.fleet.members)
+    assert not any(one.ours and not one.out for one in cluster.fleet.members), "who is not being upgraded bears no mark"
     out = {one.name for one in cluster.fleet.members if one.maintenance and not one.ours}
     if not people:
         assert out == somebody, "hosts end in the state that they had"

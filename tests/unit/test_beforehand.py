@@ -38,6 +38,19 @@ def test_a_blank_disk_is_not() -> None:
     beforehand.refuse_used_disks(stack, stack.target.datastores, {"naa.a1": "holds datastore dsA"})
 
 
+def test_an_export_that_the_source_has_mounted_is_no_new_datastore() -> None:
+    nfs = {"name": "nfs7", "kind": "nfs", "version": 4.1, "servers": ["10.0.0.1", "NAS6"], "path": "/vm/"}
+    stack = Settings.parse(changed("target.datastores.0", nfs))
+    with pytest.raises(SettingsError) as caught:
+        beforehand.refuse_old_exports(stack, {"nfs:nas6,nas9:/vm": "old-nfs", "nfs:10.0.0.1:/other": "-"})
+    assert caught.value.problems == (
+        "esxodus:target.datastores[0]: NAS6:/vm/ is what datastore old-nfs of the source is mounted from; "
+        "name another export, or list it in esxodus:oldDatastores",
+    )
+    beforehand.refuse_old_exports(stack, {"nfs:nas6:/vm2": "old-nfs"})
+    beforehand.refuse_old_exports(Settings.parse(GOOD), {"nfs:nas6:/vm": "old-nfs"})
+
+
 @pytest.mark.parametrize("name", ["pg 10/20", "100%", "a\\b"])
 @pytest.mark.parametrize(
     ("kind", "path"),

@@ -10,11 +10,13 @@ from pulumi.dynamic.dynamic import serialize_provider
 
 from components.providers.evc_mode import EvcModeProvider
 from components.providers.migrated_vm import MigratedVmProvider
+from components.providers.new_datastores import NewDatastoresProvider
 from components.providers.old_datastores import OldDatastoresProvider
 
 STORED = {
     MigratedVmProvider: "components.providers.migrated_vm MigratedVmProvider",
     EvcModeProvider: "components.providers.evc_mode EvcModeProvider",
+    NewDatastoresProvider: "components.providers.new_datastores NewDatastoresProvider",
     OldDatastoresProvider: "components.providers.old_datastores OldDatastoresProvider",
 }
 

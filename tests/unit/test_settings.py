@@ -139,12 +139,65 @@ def test_no_password_is_ever_shown() -> None:
             "esxodus:target.networks[0].vlan: 4095: must be at most 4094",
         ),
         ("target.switch", None, "esxodus:target.switch: missing; the networks pg-prod are port groups of it, as they"),
+        ("target.datastores.0.kind", "vsan", "esxodus:target.datastores[0].kind: 'vsan': must be 'vmfs' or 'nfs'"),
         (
-            "target.datastores.0.kind",
-            "nfs",
-            "'nfs': creating NFS datastores is not available in this version; allowed: 'vmfs'",
+            "target.datastores.0",
+            {"name": "gold7", "kind": "vmfs"},
+            "esxodus:target.datastores[0].disk: missing; a datastore of kind vmfs needs it",
         ),
-        ("target.datastores.0.kind", "vsan", "esxodus:target.datastores[0].kind: 'vsan': must be 'vmfs'"),
+        (
+            "target.datastores.0",
+            {"name": "gold7", "kind": "vmfs", "disk": "naa.01", "path": "/x"},
+            "esxodus:target.datastores[0].path: a datastore of kind vmfs has none",
+        ),
+        (
+            "target.datastores.0",
+            {"name": "nfs7", "kind": "nfs", "servers": ["a", "b"], "path": "/x"},
+            "esxodus:target.datastores[0].servers: NFS 3 takes one server",
+        ),
+        (
+            "target.datastores.0",
+            {"name": "nfs7", "kind": "nfs", "servers": ["a"], "path": "/x", "security": "SEC_KRB5"},
+            "esxodus:target.datastores[0].security: NFS 3 has none",
+        ),
+        (
+            "target.datastores.0",
+            {"name": "nfs7", "kind": "nfs", "servers": ["a"], "path": "x"},
+            "esxodus:target.datastores[0].path: 'x' is not the path of an export",
+        ),
+        (
+            "target.datastores.0",
+            {"name": "nfs7", "kind": "nfs", "servers": ["a b"], "path": "/x"},
+            "esxodus:target.datastores[0].servers[0]: 'a b' is not a host name or address",
+        ),
+        (
+            "target.datastores.0",
+            {"name": "nfs7", "kind": "nfs", "version": 4.2, "servers": ["a"], "path": "/x"},
+            "esxodus:target.datastores[0].version: 4.2: must be '3' or '4.1'",
+        ),
+        (
+            "target.datastores",
+            [
+                {"name": "nfs7", "kind": "nfs", "servers": ["a"], "path": "/x"},
+                {"name": "nfs8", "kind": "nfs", "servers": ["A"], "path": "/x/"},
+            ],
+            "esxodus:target.datastores[1]: A:/x/ is also what nfs7 is mounted from",
+        ),
+        (
+            "target.datastores.0.cluster",
+            "gold",
+            "esxodus:target.datastores[0].cluster: gold is no cluster of esxodus:target.datastoreClusters",
+        ),
+        (
+            "target.datastoreClusters",
+            [{"name": "gold", "storageDrs": "fully"}],
+            "esxodus:target.datastoreClusters[0].storageDrs: 'fully': must be 'off', 'manual' or 'automatic'",
+        ),
+        (
+            "target.datastoreClusters",
+            [{"name": "gold"}, {"name": "gold"}],
+            "esxodus:target.datastoreClusters: datastore cluster gold is there 2 times",
+        ),
         (
             "target.datastores.0.disk",
             "sdb",
@@ -280,3 +333,28 @@ def test_the_stack_files_of_this_repository_are_right(name: str) -> None:
         key.removeprefix("esxodus:"): "x" if isinstance(v, dict) and "secure" in v else v for key, v in config.items()
     }
     assert Settings.parse(values).specs()
+
+
+def test_a_datastore_of_the_wrong_kind_says_all_that_is_wrong_with_it() -> None:
+    found = problems(changed("target.datastores.0.kind", "nfs"))
+    assert found == (
+        "esxodus:target.datastores[0].servers: missing; a datastore of kind nfs needs it",
+        "esxodus:target.datastores[0].path: missing; a datastore of kind nfs needs it",
+        "esxodus:target.datastores[0].disk: a datastore of kind nfs has none",
+    )
+
+
+def test_what_cannot_be_together_in_a_datastore_cluster() -> None:
+    settings = changed(
+        "target.datastores",
+        [
+            {"name": "gold7", "kind": "vmfs", "disk": "naa.01", "cluster": "gold"},
+            {"name": "nfs7", "kind": "nfs", "servers": ["a"], "path": "/x", "cluster": "gold"},
+            {"name": "nfs8", "kind": "nfs", "version": 4.1, "servers": ["a"], "path": "/y", "cluster": "silver"},
+        ],
+    )
+    settings["target"]["datastoreClusters"] = [{"name": "gold"}, {"name": "silver"}]
+    found = problems(settings)
+    assert any("datastores[1].cluster: gold has vmfs datastores; one with nfs needs its own" in one for one in found)
+    assert any("datastores[2].cluster: a datastore of NFS 4.1 cannot be in a datastore cluster" in one for one in found)
+    assert len(found) == 2

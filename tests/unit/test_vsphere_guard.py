@@ -24,6 +24,7 @@ HARMLESS = {
     "DestroyPropertyCollector", "DestroyPropertyFilter", "DestroyView", "DestroyCollector",
     # they only ask, or choose where a host dumps its core
     "QueryAvailablePartition", "QueryPartitionCreateDesc", "QueryPartitionCreateOptions", "SelectActivePartition",
+    "RetrieveDiskPartitionInfo",
 }  # fmt: skip
 
 
@@ -63,6 +64,7 @@ def test_of_the_services_that_can_lose_a_volume_only_these_methods_pass() -> Non
     }
     assert passed == {
         "RescanAllHba", "RescanVmfs", "RefreshStorageSystem", "QueryUnresolvedVmfsVolume",
+        "RetrieveDiskPartitionInfo",
         "MountVmfsVolume", "UnmountVmfsVolume", "AttachScsiLun", "DetachScsiLun",
         "CreateNasDatastore", "RefreshDatastore", "RefreshDatastoreStorageInfo",
     }  # fmt: skip

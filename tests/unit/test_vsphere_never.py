@@ -35,6 +35,7 @@ def sources() -> Iterator[Path]:
     for package in ("components", "fabric", "migration", "vsphere", "esxodus"):
         yield from sorted((ROOT / package).rglob("*.py"))
     yield ROOT / "__main__.py"
+    yield ROOT / "__upgrade__.py"
 
 
 def words(tree: ast.AST) -> Iterator[str]:

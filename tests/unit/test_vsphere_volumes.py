@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pyVmomi import vim
 
-from migration.observation import Volume
+from migration.observation import Lost, Volume
 from tests.unit import vsphere_objects as raw
 from vsphere.inventory import Inventory
 from vsphere.snapshot import Record
+from vsphere.volumes import lost
 
 
 def volume(*more: Record, local: bool | None = None, **values: Any) -> Volume:
@@ -70,3 +71,25 @@ def test_a_datastore_cluster_that_moves_files(on: bool) -> None:
 
 def test_storage_io_control() -> None:
     assert volume(iormConfiguration__enabled=True).sioc
+
+
+def test_a_volume_is_lost_where_a_host_at_work_has_mounted_it_and_cannot_reach_it() -> None:
+    store = raw.vmfs("datastore-9", "old-b", "9-9", ("host-1", "host-2", "host-3", "host-4", "host-5"))
+    told: tuple[dict[str, Any], ...] = (
+        {"accessible": False, "inaccessibleReason": "AllPathsDown_Start"},
+        {"accessible": False, "mounted": False},  # an administrator has unmounted it
+        {"accessible": False},  # on a host in maintenance
+        {"accessible": False},  # on a host that is not connected
+    )
+    for mount, info in zip(store.get("host")[1:], told, strict=True):
+        for name, value in info.items():
+            setattr(mount.mountInfo, name, value)
+    hosts = (
+        raw.host("host-2", "esx60-2"),
+        raw.host("host-3", "esx60-3"),
+        raw.host("host-4", "esx60-4", runtime__inMaintenanceMode=True),
+        raw.host("host-5", "esx60-5", runtime__connectionState="notResponding"),
+    )
+    assert list(lost(Inventory("source", "vc60", raw.site(store, *hosts)))) == [
+        Lost("vmfs:9-9", "old-b", ("esx60-2",), "AllPathsDown_Start")
+    ]

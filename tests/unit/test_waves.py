@@ -27,9 +27,9 @@ from migration.actions import (
 )
 from migration.errors import Blocked, Busy, Held, OutOfTime, Paused
 from migration.estimate import DEFAULT_RATE, Rates
-from migration.model import TEMPLATE_MARK, Power, Vm
-from migration.observation import Observation
-from migration.wanted import Hook, Stage, VmSpec, Wave, Window
+from migration.model import TEMPLATE_MARK, File, Power, Vm
+from migration.observation import Lost, Observation
+from migration.wanted import Hook, Identity, Stage, VmSpec, Wave, Window
 from migration.waves import Closed, Moment, Opens, begins, held
 from tests.fake_sites import a_vm
 from tests.unit.test_decide import BACK, PAPERS, SPEC, arrived, see, settled
@@ -184,3 +184,41 @@ def test_never_outside_its_window(now: float, start: float, length: float, patie
     if isinstance(answer, Opens):
         assert now < answer.at == start <= now + patience + 1e-6
         assert start + seconds <= start + length + 1e-6
+
+
+LOST = Lost("vmfs:b", "old-b", ("esx60-1", "esx60-2"), "AllPathsDown_Start")
+"""What app01, which is on vmfs:a, does not need."""
+
+
+def losing(*lost: Lost, site: str = "source", vm: Vm | None = None) -> Observation:
+    seen = see(vm or a_vm())
+    return replace(seen, sites={**seen.sites, site: replace(seen.sites[site], lost=lost)})
+
+
+def test_a_volume_that_hosts_lose_stops_the_wave_of_whoever_is_on_it() -> None:
+    spec = replace(SPEC, wave=Wave("pilot"))
+    other = replace(spec, identity=Identity("db01"))
+    on_b = a_vm("db01", disks=(replace(a_vm().disks[0], file=File("vmfs:b", "db01/db01.vmdk")),))
+    alone = Moment().asking(spec, see(a_vm()))
+    assert held(spec, LEAVE, losing(LOST), alone) is None, "nobody of the wave is on it"
+    both = alone.asking(other, see(on_b))
+    assert said(held(spec, LEAVE, losing(LOST), both)) == (
+        "app01: wave pilot begins nothing more while esx60-1, esx60-2 cannot reach old-b (AllPathsDown_Start); "
+        "bring the paths back, or put the host into maintenance mode, then run again"
+    )
+    assert held(spec, LEAVE, losing(), both) is None, "the paths are back"
+    assert held(replace(spec, wave=Wave("next")), LEAVE, losing(LOST), both) is None, "another wave goes on"
+    assert both.asking(other, see(on_b)) is both
+
+
+def test_a_new_datastore_that_hosts_lose_stops_who_goes_there_and_nobody_on_the_way_back() -> None:
+    spec = replace(SPEC, wave=Wave("pilot"))
+    seen = losing(Lost("vmfs:n1", "gold7-01", ("esx70-1",)), site="target", vm=settled())
+    assert "esx70-1 cannot reach gold7-01;" in said(held(spec, COPY, seen, Moment()))
+    assert held(replace(spec, stage=Stage.REHOSTED), LEAVE, seen, Moment()) is None
+    back = replace(BACK, wave=Wave("pilot"))
+    assert held(back, ShutDown(30), seen, Moment(volumes={"pilot": frozenset({"vmfs:n1"})})) is None
+    own = losing(Lost("vmfs:a", "old-a", ("esx60-1",)), vm=settled())
+    assert "cannot reach old-a" in said(held(back, ShutDown(30), own, Moment()))
+    on_its_way = replace(settled(), papers=replace(PAPERS, transit=True), power=Power.OFF)
+    assert held(spec, PowerOn(), losing(Lost("vmfs:a", "old-a", ("x",)), vm=on_its_way), Moment()) is None

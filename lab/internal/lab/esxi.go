@@ -30,6 +30,7 @@ type server struct {
 	dead    bool                   // it has no power; see host_outage.go
 	runs    image                  // what it has booted
 	beside  *scenario.ImageProfile // installed beside it, and booted next
+	locked  bool                   // an installation is under way
 }
 
 // share is a NAS volume as one server mounts it.

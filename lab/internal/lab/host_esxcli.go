@@ -280,6 +280,10 @@ func (vc *VC) profileUpdate(h *simulator.HostSystem, args map[string][]string) (
 	if _, maintenance := vc.hostState(h); !maintenance {
 		return nil, "[MaintenanceModeError]\nThe host is not in maintenance mode; maintenance mode is required to apply this image profile."
 	}
+	if s.lock(true) {
+		return nil, "[LockingError]\nAnother process is currently updating or locking the VIB database."
+	}
+	defer s.lock(false)
 	if !vc.lab.sleep(vc.lab.Scenario.Durations.Update) || s.isDead() {
 		return nil, "the host went down"
 	}

@@ -19,6 +19,14 @@ func (s *server) image() image {
 	return s.runs
 }
 
+// lock begins or ends an installation, and says whether one was under way.
+func (s *server) lock(begins bool) (was bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, s.locked = s.locked, begins
+	return was
+}
+
 // product is what the server has booted, as the API describes it.
 func (s *server) product() types.AboutInfo {
 	x := s.image()

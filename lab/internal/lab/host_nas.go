@@ -115,7 +115,9 @@ func (o *hostDatastore) mountShare(h *simulator.HostSystem, spec types.HostNasVo
 	if spec.AccessMode == "" {
 		spec.AccessMode = string(types.HostMountModeReadWrite)
 	}
-	if (spec.Type == string(types.HostFileSystemVolumeFileSystemTypeNFS41)) != (len(spec.RemoteHostNames) > 0) {
+	// NFS 4.1 has its addresses there; of NFS 3 it is left out, or the same as remoteHost (API reference, HostNasVolumeSpec).
+	four, same := spec.Type == string(types.HostFileSystemVolumeFileSystemTypeNFS41), slices.Equal(spec.RemoteHostNames, []string{spec.RemoteHost})
+	if four && len(spec.RemoteHostNames) == 0 || !four && len(spec.RemoteHostNames) > 0 && !same {
 		return none, &types.InvalidArgument{InvalidProperty: "spec.remoteHostNames"}
 	}
 	if refused := vc.lab.denied(h.Name, &spec); refused != nil {

@@ -18,7 +18,7 @@ type hostStorage struct{ shadow }
 func installHostStorage(vc *VC) {
 	vc.redirect("HostStorageSystem", &hostStorage{vc.shadow("HostStorageSystem")},
 		"RescanAllHba", "RescanHba", "RescanVmfs", "RefreshStorageSystem", "QueryUnresolvedVmfsVolume", "ResolveMultipleUnresolvedVmfsVolumes",
-		"MountVmfsVolume", "UnmountVmfsVolume", "UnmountForceMountedVmfsVolume", "AttachScsiLun", "DetachScsiLun")
+		"MountVmfsVolume", "UnmountVmfsVolume", "UnmountForceMountedVmfsVolume", "AttachScsiLun", "DetachScsiLun", "RetrieveDiskPartitionInfo")
 }
 
 // hostOf returns the host of one of its parts, such as its storage system.

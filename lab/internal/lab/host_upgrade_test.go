@@ -126,6 +126,11 @@ func TestAHostIsUpgraded(t *testing.T) {
 	if out, _ := r.esxcli(c, h, "software profile get", "rebootingimage=true"); strings.Contains(out, "<Name>") {
 		t.Error(out)
 	}
+	r.Lab().servers["esx1.lab"].lock(true)
+	if _, f := r.esxcli(c, h, "software profile update", depot, profile); !strings.Contains(f, "LockingError") {
+		t.Error(f)
+	}
+	r.Lab().servers["esx1.lab"].lock(false)
 	if out, f := r.esxcli(c, h, "software profile update", depot, profile); f != "" || !strings.Contains(out, "<RebootRequired>true</RebootRequired>") {
 		t.Errorf("%s %s", out, f)
 	}
