@@ -17,7 +17,7 @@ from migration.errors import SettingsError
 from migration.wanted import Identity, VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 PROJECT: Final = "esxodus"
 SECRETS: Final = ("sourcePassword", "targetPassword", "hostPassword", "fabricPassword")
@@ -48,10 +48,11 @@ class Settings(Model):
     lab: Lab | None = None
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any], *, here: bool = False) -> Self:
+    def parse(cls, values: Mapping[str, Any], *, here: bool = False, clear: Collection[str] = ()) -> Self:
         """Read configuration keys, without the project's prefix; a value may be the JSON text that Pulumi hands over.
 
-        `here`: hooks must be commands that this machine can run from the present folder, the project's.
+        `here`: hooks must be commands that this machine can run from the present folder, the project's. `clear`: the keys of
+        passwords that are not encrypted.
 
         Raises: SettingsError with every problem found.
         """
@@ -64,6 +65,9 @@ class Settings(Model):
                 ]
             )
         problems = [*settings_checks.cross_checked(data), *(settings_checks.unrunnable(data) if here else ())]
+        problems += [
+            f"esxodus:{key}: it is there in clear; set it with `pulumi config set --secret {key}`" for key in clear
+        ]
         try:
             settings = cls.model_validate(data)
         except pydantic.ValidationError as error:
@@ -82,8 +86,12 @@ class Settings(Model):
 
         found = {**config.get_config_env(), **config.CONFIG.get()}
         prefix = f"{PROJECT}:"
+        # The project's file has the engine refuse the others; one that not every stack needs cannot be declared there.
+        clear = [key for key in SECRETS if f"{prefix}{key}" in found and not config.is_config_secret(f"{prefix}{key}")]
         return cls.parse(
-            {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}, here=True
+            {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)},
+            here=True,
+            clear=clear,
         )
 
     @classmethod

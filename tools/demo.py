@@ -28,7 +28,7 @@ from tools.building import ToolchainError
 from tools.census import Counted, count
 from tools.parts import ROOT
 from tools.running_lab import Lab, LabError, running_lab
-from tools.toolchain import environment
+from tools.toolchain import backend, environment
 
 _STATE = ROOT / ".build" / "demo"
 
@@ -231,7 +231,7 @@ def _pulumi(stack: Stack) -> Any:
     home = _STATE / stack.name
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    variables = {**os.environ, **environment(), "PULUMI_BACKEND_URL": home.as_uri()}
+    variables = {**os.environ, **environment(), "PULUMI_BACKEND_URL": backend(home)}
 
     def run(*arguments: str, quiet: bool = False) -> str:
         command = ["pulumi", *arguments, "--stack", stack.name]

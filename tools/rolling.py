@@ -21,7 +21,7 @@ from rich.table import Table
 from tools.census import Counted, count
 from tools.parts import ROOT
 from tools.running_lab import Lab, running_lab
-from tools.toolchain import environment
+from tools.toolchain import backend, environment
 
 STATE: Final = ROOT / ".build" / "demo"
 PROJECT: Final = ROOT / "upgrade"
@@ -168,7 +168,7 @@ def prepared(name: str) -> None:
 
 
 def _variables(name: str) -> dict[str, str]:
-    return {**os.environ, **environment(), "PULUMI_BACKEND_URL": (STATE / name).as_uri()}
+    return {**os.environ, **environment(), "PULUMI_BACKEND_URL": backend(STATE / name)}
 
 
 def _start(name: str, arguments: tuple[str, ...]) -> subprocess.Popen[str]:

@@ -42,6 +42,15 @@ def environment() -> dict[str, str]:
     return variables(engine, os.environ)
 
 
+def backend(folder: Path) -> str:
+    """Return the URL by which Pulumi keeps its state in a folder.
+
+    Without `metadata=skip` it writes a file of attributes beside each file, and not at once: killed in between, it leaves an
+    empty one, and no later run can read the state (“failed to load checkpoint: EOF”; gocloud.dev/blob/fileblob, attrs.go).
+    """
+    return f"{folder.as_uri()}?metadata=skip"
+
+
 def variables(engine: Engine, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what to add to `environ` to run `engine`.
 
@@ -52,7 +61,7 @@ def variables(engine: Engine, environ: Mapping[str, str]) -> dict[str, str]:
     added = {
         "PATH": os.pathsep.join(path),
         "PULUMI_HOME": str(PULUMI_HOME),
-        "PULUMI_BACKEND_URL": _STATE.as_uri(),
+        "PULUMI_BACKEND_URL": backend(_STATE),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Most of the work is waiting for vCenter, so the default of four per core is too few.
         "PULUMI_PARALLEL": environ.get("PULUMI_PARALLEL", "64"),

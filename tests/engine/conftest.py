@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tools.toolchain import backend
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -132,7 +134,7 @@ def project_in(folder: Path, engine: Mapping[str, str], files: Mapping[str, str]
     state = folder / ".state"
     state.mkdir()
     environment = dict(engine) | {
-        "PULUMI_BACKEND_URL": state.as_uri(),
+        "PULUMI_BACKEND_URL": backend(state),
         "PULUMI_HOME": str(folder / ".pulumi-home"),
         "PULUMI_CONFIG_PASSPHRASE": "test",
         "PULUMI_PYTHON_CMD": sys.executable,

@@ -14,7 +14,7 @@ import yaml
 
 from tests.engine.conftest import REPOSITORY, Project
 from tools.running_lab import Lab
-from tools.toolchain import environment
+from tools.toolchain import backend, environment
 
 PASSPHRASE = "lab"  # the same as of stacks/Pulumi.lab.yaml, whose encrypted passwords these are
 SALT = "v1:tingLcUj7FE=:v1:FReeW4COonYnBJd1:2jB8F0HJusXW0X+k248kryXgesIOVQ=="
@@ -74,7 +74,7 @@ class Site:
             (folder / name).symlink_to(REPOSITORY / name)
         (folder / ".build").mkdir()
         (folder / ".build" / "venv").symlink_to(REPOSITORY / ".build" / "venv")
-        variables = {**os.environ, **environment(), "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
+        variables = {**os.environ, **environment(), "PULUMI_BACKEND_URL": backend(folder / "state")}
         variables |= {"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, "PULUMI": "pulumi", "PYTHONDONTWRITEBYTECODE": "1"}
         variables.pop("PYTHONPATH", None)
         self.project = Project(folder, variables)

@@ -102,6 +102,8 @@ def test_zoned_healed_and_taken_away(lab: Lab, tmp_path: Path) -> None:
     assert told["before"]["fabric-a"]["checksum"] == before["fabric-a"]["checksum"]
     assert any(entry["site"] == "fabric-a" for entry in told["audit"])
     assert PASSWORD not in site.run("stack", "export")
+    # What a kill could leave half written is not there at all (tools.toolchain.backend).
+    assert not list((site.folder / "state").rglob("*.attrs"))
 
     writes = lab.writes
     site.up()

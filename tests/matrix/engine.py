@@ -32,7 +32,7 @@ LATE: Final = 12.0
 """Seconds after which a call is done that nobody waits for any more. Longer than it takes until all are held."""
 AT_ONCE: Final = 5.0
 """Seconds in which a run has to end that is asked to."""
-HELD_WITHIN: Final = 60.0
+HELD_WITHIN: Final = 120.0
 GONE_WITHIN: Final = 10.0
 COPIES: Final = frozenset({"RelocateVM_Task"})
 """Of these one is held in each run, in turn before and after: two would take all that their host may copy at once."""

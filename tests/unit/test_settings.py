@@ -279,6 +279,14 @@ def test_a_wrong_value_is_named_with_its_place_and_what_is_allowed(path: str, va
     assert len(found) == 1, found
 
 
+def test_a_password_in_clear_is_refused() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.parse(changed("policy", {}), clear=["fabricPassword"])
+    assert refused.value.problems == (
+        "esxodus:fabricPassword: it is there in clear; set it with `pulumi config set --secret fabricPassword`",
+    )
+
+
 def test_what_a_kind_of_fabric_lacks_or_has_no_use_for() -> None:
     found = problems(changed("fabric", {"kind": "brocade"}))
     assert found == (
