@@ -125,6 +125,11 @@ func (vc *VC) runsOn(c *types.VirtualMachineConfigInfo, host *simulator.HostSyst
 	if maintenance {
 		return because(new(types.InvalidState), "Host '%s' is in maintenance mode.", name)
 	}
+	if s := vc.lab.servers[name]; s != nil {
+		if f := s.licensed(vc.lab); f != nil {
+			return f
+		}
+	}
 	if hw := hardwareVersion(c); hw > scenario.MaxHardware(version) {
 		return because(&types.VirtualHardwareVersionNotSupported{HostName: name, Host: host.Self},
 			"The virtual machine has version %d, ESXi %s knows versions up to %d.", hw, version, scenario.MaxHardware(version))
