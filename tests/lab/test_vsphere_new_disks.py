@@ -53,10 +53,6 @@ def test_each_disk_says_how_it_stands_and_nothing_is_changed(lab: Lab, opened: C
     assert (found["gone"].seen, found["gone"].unseen, found["gone"].capacity) == ((), both, 0.0)
     assert lab.writes == 0
     assert new_disks.look(site, ["esx99.lab"], wanted) == (), "no host has joined"
-    new_disks.rescan(site, HOSTS, {})
-    assert lab.writes == 0, "nothing to look for"
-    new_disks.rescan(site, HOSTS, wanted)
-    assert lab.get("/counters")["calls"]["target"]["RescanVmfs"] == len(HOSTS)
 
 
 def test_a_partition_speaks_for_itself(
