@@ -69,7 +69,8 @@ def state_of_this_stack() -> Owned:
     while True:
         try:
             read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
-            return {_type_and_name(urn): told or {} for urn, told in (read.value or {}).get("outputs", {}).items()}
+            resources = (read.value or {}).get("outputs", {})
+            return {_type_and_name(urn): (told or {}).get("outputs") or {} for urn, told in resources.items()}
         except Exception as error:
             # Just now the engine writes that this run has begun. The file backend replaces the state in one step, but not
             # the small file of attributes beside it (tools.toolchain.backend), and who reads in between is told "EOF".
