@@ -11,13 +11,29 @@ from migration.model import NONE, Adrift, Vm
 
 
 @dataclass(frozen=True, slots=True)
+class License:
+    """A licence, or the time of an evaluation.
+
+    It ends in `left` seconds, at `expires` by our clock (seconds since 1970); None: never. `features` are the keys of what it
+    allows; none: it does not tell.
+    """
+
+    name: str
+    evaluation: bool = False
+    left: float | None = None
+    expires: float | None = None
+    features: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """A host as a site shows it; `networks` and `volumes` are what a VM on it can reach.
 
     `free_memory` is what running VMs may not come to use. `evc` are all EVC modes that a VM on it may need; `vmotion`: it is
     set up for vMotion; `links` is how many vMotions its network bears at once (4 on 1 GbE, 8 on 10 GbE). `threads` are its
     logical processors, `mhz` what all its cores have together, `free_mhz` what of it no running VM has reserved; `hardware` is
-    the highest virtual hardware that it runs. A 0 of these, or of `memory`, is not known.
+    the highest virtual hardware that it runs. A 0 of these, or of `memory`, is not known. `ahead` is how many seconds its clock
+    is ahead of ours, `timed` whether time servers set it; None: not known.
     """
 
     name: str
@@ -37,6 +53,9 @@ class Host:
     mhz: float = 0.0
     free_mhz: float = 0.0
     hardware: int = 0
+    ahead: float | None = None
+    timed: bool | None = None
+    license: License | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +126,7 @@ class SiteView:
     skew: float = 0.0
     lacking: tuple[tuple[str, str], ...] = ()
     tagging: bool = False
+    license: License | None = None
     lost: tuple[Lost, ...] = ()
 
     def cluster(self, name: str) -> Cluster | None:

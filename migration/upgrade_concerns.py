@@ -42,6 +42,13 @@ class Against(enum.Enum):
         "upgrade vCenter first",
         "S16, S17",
     )
+    PERMISSION = Kind(
+        "upgrade.permission",
+        Severity.BLOCKS,
+        "Our user lacks privileges that the upgrade needs.",
+        "give the user a role with these privileges there; docs/least-privilege.md has it",
+        "API: NoPermission",
+    )
     HOST_OUT = Kind(
         "upgrade.host-out",
         Severity.BLOCKS,
@@ -61,6 +68,13 @@ class Against(enum.Enum):
         Severity.BLOCKS,
         "No other host of the cluster can take the VM while it runs.",
         "make room or lift what the other hosts lack, or shut the VM down, then run again",
+        "S58",
+    )
+    LOCAL = Kind(
+        "upgrade.vm-local",
+        Severity.BLOCKS,
+        "A file of the VM, or an image in its drive, is on a datastore that no other host of the cluster reaches.",
+        "move it to a shared datastore, or shut the VM down, then run again",
         "S58",
     )
     SUSPENDED = Kind(
@@ -135,9 +149,9 @@ class Against(enum.Enum):
     )
     MANUAL = Kind(
         "upgrade.drs-manual",
-        Severity.INFORMS,
-        "DRS does not move the VMs of the cluster by itself: they are moved one by one instead.",
-        "nothing",
+        Severity.WARNS,
+        "DRS does not move all VMs of the cluster by itself: the others are moved one by one instead, which takes longer.",
+        "nothing, or have DRS fully automated for the time of the upgrade",
         "ours",
     )
     DEPOT = Kind(

@@ -29,6 +29,7 @@ AREAS: Final = {
     "retire": "Retiring old datastores",
     "upgrade": "Rolling upgrade",
     "host": "Hosts",
+    "license": "Licences",
     "evc": "EVC",
     "live": "Moves from vCenter to vCenter in one step",
     "rollback": "The way back",

@@ -28,7 +28,7 @@ READS: Final = frozenset(
     "FindByUuid", "SearchDatastoreSubFolders_Task", "QueryUnresolvedVmfsVolume", "EvcManager",
         "RetrieveDiskPartitionInfo",
         "QueryUnresolvedVmfsVolumes", "CheckConfigureEvcMode_Task", "HasPrivilegeOnEntities", "HasUserPrivilegeOnEntities",
-        "RetrieveDasAdvancedRuntimeInfo", "QueryOptions",
+        "RetrieveDasAdvancedRuntimeInfo", "QueryOptions", "QueryDateTime", "QueryAssignedLicenses",
         "FetchUserPrivilegeOnEntities", "RetrieveEntityPermissions", "RetrieveAllPermissions", "RetrieveRolePermissions",
         # vCenter looks again; nothing becomes another
         "RefreshDatastore", "RefreshDatastoreStorageInfo", "RefreshStorageSystem",

@@ -15,6 +15,7 @@ from vsphere.links import SLOW
 from vsphere.machines import reserved
 from vsphere.names import decoded, numbers
 from vsphere.snapshot import Record, Snapshot, usable
+from vsphere.upkeep import Care
 
 if TYPE_CHECKING:
     from vsphere.inventory import Inventory
@@ -24,6 +25,8 @@ _HARDWARE: Final = (
     ((6, 7, 0), 14), ((6, 5, 0), 13), ((6, 0, 0), 11), ((5, 5, 0), 10), ((5, 1, 0), 9), ((5, 0, 0), 8),
 )  # fmt: skip
 """Highest virtual hardware by ESXi version, newest first (vsphere-facts: govmomi esxi_version.go)."""
+
+_UNKNOWN: Final = Care()
 
 
 def hosts(inventory: Inventory) -> Iterator[Host]:
@@ -35,6 +38,7 @@ def hosts(inventory: Inventory) -> Iterator[Host]:
         cores = int(record.get("summary.hardware.numCpuCores", 0))
         mhz = float(cores * record.get("summary.hardware.cpuMhz", 0))
         memory = record.get("summary.hardware.memorySize", 0) / GIB
+        care = inventory.standing.upkeep.hosts.get(record.moref, _UNKNOWN)
         # In a cluster without EVC each host offers what it has.
         ceiling = str(record.get("summary.currentEVCModeKey") or record.get("summary.maxEVCModeKey", ""))
         yield Host(
@@ -55,6 +59,9 @@ def hosts(inventory: Inventory) -> Iterator[Host]:
             mhz=mhz,
             free_mhz=max(0.0, mhz - taken),
             hardware=_hardware(record),
+            ahead=care.ahead,
+            timed=care.timed,
+            license=care.license,
         )
 
 

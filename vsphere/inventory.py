@@ -264,6 +264,7 @@ class Inventory:
             skew=self.standing.skew,
             lacking=self.standing.lacking,
             tagging=self.standing.tags is not None,
+            license=self.standing.upkeep.license,
             lost=tuple(lost(self)),
         )
 

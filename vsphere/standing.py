@@ -18,13 +18,14 @@ from pyVmomi import vim
 
 from migration.evc_modes import Mode
 from migration.metadata import Tag
-from vsphere import locks, privileges, tagging
+from vsphere import locks, privileges, tagging, upkeep
 from vsphere.evc_modes import modes
 from vsphere.links import NETWORK, links
 from vsphere.names import numbers
 from vsphere.reading import collect, read_one
 from vsphere.session import Session
 from vsphere.snapshot import Snapshot
+from vsphere.upkeep import Upkeep
 
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 _REST: Final = (6, 5)
@@ -49,6 +50,7 @@ class Standing:
     links: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     tags: Mapping[str, frozenset[Tag]] | None = None
     locks: locks.Locks = field(default_factory=lambda: _NOTHING)
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
 
 class Inquiry:
@@ -116,15 +118,18 @@ class Inquiry:
 def _ask(session: Session, snapshot: Snapshot) -> Standing:
     about = session.content.about
     api = numbers(str(about.apiVersion))
+    hosts = collect(session, "reading hosts", vim.HostSystem, (*NETWORK, *upkeep.READ))
+    skew = _skew(session)
     return Standing(
         version=str(about.version),
         build=str(about.build),
-        skew=_skew(session),
+        skew=skew,
         modes=_modes(session),
         roles=_roles(session),
         lacking=privileges.lacking(session, session.endpoint.name, snapshot, api),
-        links={host.moref: links(host) for host in collect(session, "reading links", vim.HostSystem, NETWORK)},
+        links={host.moref: links(host) for host in hosts},
         tags=tagging.read(session.endpoint) if api >= _REST else None,
+        upkeep=upkeep.upkeep(session, hosts, skew),
     )
 
 

@@ -22,6 +22,7 @@ from migration.concerns import (
     machine,
     network,
     site,
+    upkeep,
     way_back,
 )
 from migration.concerns.elsewhere import ELSEWHERE
@@ -104,6 +105,11 @@ EITHER_WAY: Final[tuple[Rule, ...]] = (
     site.clock,
     site.no_tags,
     site.window_short,
+    upkeep.no_ntp,
+    upkeep.clock,
+    upkeep.expired,
+    upkeep.ends,
+    upkeep.feature,
     belongings.no_role,
     belongings.host_rule,
     belongings.members_apart,

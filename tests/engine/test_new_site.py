@@ -38,10 +38,12 @@ def a_lab(folder: Path, change: Callable[[dict[str, Any]], None]) -> Iterator[La
         assert running.get("/violations") == []
 
 
-def half_built(scenario: dict[str, Any], *, cluster: str = "prod7", datacenter: str = "tokyo7") -> None:
+def half_built(
+    scenario: dict[str, Any], *, cluster: str = "prod7", datacenter: str = "tokyo7", ha: bool = True
+) -> None:
     """Let the first of the new hosts be in a cluster already, when the lab starts."""
     scenario["vcenters"][1]["datacenters"] = [
-        {"name": datacenter, "clusters": [{"name": cluster, "hosts": ["esx70-1.lab"], "drs": True, "ha": True}]}
+        {"name": datacenter, "clusters": [{"name": cluster, "hosts": ["esx70-1.lab"], "drs": True, "ha": ha}]}
     ]
 
 
@@ -79,7 +81,7 @@ def test_a_host_joins_a_cluster_that_exists(tmp_path: Path) -> None:
     ],
 )
 def test_a_host_that_stands_elsewhere_is_named_and_nothing_is_begun(
-    tmp_path: Path, where: dict[str, str], said: str
+    tmp_path: Path, where: dict[str, Any], said: str
 ) -> None:
     with a_lab(tmp_path, lambda scenario: half_built(scenario, **where)) as lab:
         site = Site(tmp_path / "clone", site_config(lab, {}))
@@ -184,4 +186,39 @@ def test_a_switch_that_a_host_lacks_is_named(tmp_path: Path) -> None:
             f"esxodus:target.switches[1].uplinks: missing, so vSwitch1 is used as it is, and {HOSTS[0]} has none"
             in said
         )
+        assert lab.writes == 0
+
+
+def test_clocks_and_licences_of_the_new_site_are_warned_of_once_or_stop_the_preview(tmp_path: Path) -> None:
+    def neglected(scenario: dict[str, Any]) -> None:
+        half_built(scenario, ha=False)
+        one, two = scenario["vcenters"][1]["hosts"]
+        one |= {"clockSkew": "5m", "ntp": [], "license": {"name": "Trial", "evaluation": True, "expires": "72h"}}
+        two["license"] = {"name": "Standard", "features": ["vmotion", "das"]}
+
+    with a_lab(tmp_path, neglected) as lab:
+        site = Site(tmp_path / "clone", site_config(lab, {"app01": "migrated"}))
+        said = site.preview()
+        assert "esx70-1.lab: no time server sets its clock [host.no-ntp]" in said
+        assert "esx70-1.lab: its clock is 300 s ahead of that of 127.0.0.1" in said
+        assert "esx70-1.lab: its evaluation ends in 3 days [license.ends]" in said
+        site.up()
+        assert one(lab, "app01")["site"] == "target"
+        site.wants(app01="source")
+        site.up()
+        site.wants(app01="migrated")
+        said = site.preview()
+        assert "esx70-2.lab: its licence 'Standard' has no distributed switches, no DRS [license.feature]" in said
+
+
+def test_an_evaluation_that_has_ended_stops_the_preview(tmp_path: Path) -> None:
+    def late(scenario: dict[str, Any]) -> None:
+        half_built(scenario)
+        scenario["vcenters"][1]["hosts"][0]["license"] = {"name": "Trial", "evaluation": True, "expired": True}
+
+    with a_lab(tmp_path, late) as lab:
+        site = Site(tmp_path / "clone", site_config(lab, {"app01": "migrated"}))
+        said = site.preview(succeeds=False)
+        assert "esx70-1.lab: its evaluation has ended [license.expired]" in said
+        assert "Nothing has been changed" in said
         assert lab.writes == 0

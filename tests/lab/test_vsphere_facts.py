@@ -114,6 +114,41 @@ def test_many_vms_cost_no_more_calls_than_few(start: Start, opened: Opened, tmp_
     assert cost[0] == cost[1]
 
 
+def test_how_a_site_is_kept(start: Start, opened: Opened, tmp_path: Path) -> None:
+    def kept(scenario: dict[str, Any]) -> None:
+        scenario["vcenters"][0]["clockSkew"] = "90s"
+        one, two = scenario["vcenters"][0]["hosts"]
+        one |= {
+            "clockSkew": "3m",
+            "ntp": ["ntp1.lab"],
+            "license": {"name": "Trial", "evaluation": True, "expires": "240h"},
+        }
+        two |= {
+            "ntp": ["ntp1.lab"],
+            "ntpStopped": True,
+            "license": {"name": "Standard", "features": ["vmotion", "das"]},
+        }
+
+    lab = start(changed(SMALL, kept, tmp_path))
+    source = view(opened(lab), "source")
+    one, two = source.hosts
+    assert one.ahead is not None
+    assert two.ahead is not None
+    assert one.ahead == pytest.approx(180, abs=5)
+    assert two.ahead == pytest.approx(0, abs=5)
+    assert (one.timed, two.timed) == (True, False)
+    assert one.license is not None
+    assert two.license is not None
+    assert one.license.left == pytest.approx(240 * 3600, abs=60)
+    assert (one.license.evaluation, two.license.evaluation, two.license.left) == (True, False, None)
+    assert two.license.features == {"vmotion", "das"}
+    assert source.license is not None
+    assert source.license.left is None
+    made = calls(lab, "source")
+    assert (made["QueryDateTime"], made["QueryAssignedLicenses"]) == (2, 1)
+    assert lab.writes == 0
+
+
 # --- metadata ---------------------------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ def test_concern(identifier: str) -> None:
     assert found
     for concern in found:
         assert concern.severity is RULES[identifier].severity
-        assert concern.subject in {"app01", "old-a", "vc60", "vc70", "vc60 and vc70"}
+        assert concern.subject in {"app01", "old-a", "vc60", "vc70", "vc60 and vc70", "esx70-1", "esx70-2", "esx70-3"}
         for text in (concern.sentence, concern.remedy):
             assert text
             assert not text.endswith(".")

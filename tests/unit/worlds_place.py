@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from migration.model import Device, File, Nic, Power
-from migration.observation import Cluster
+from migration.observation import Cluster, License
 from migration.wanted import Method, Stage, Wave, Window
 from tests.fake_sites import a_vm
 from tests.unit.concern_worlds import (
@@ -46,6 +46,13 @@ IMAGE_ALONG = (Device("iso", "CD/DVD drive 1", File("vmfs:b", "tools.iso")),)
 IMAGES_OF_HOST = (Device("hostMedia", "CD/DVD drive 1"),)
 NIGHT = replace(SPEC, wave=Wave("pilot", window=Window(0, 60)))
 LONG_NIGHT = replace(SPEC, wave=Wave("pilot", window=Window(0, 6 * 3600)))
+DAY = 86400.0
+TRIED = License("Evaluation Mode", True, left=6 * DAY, expires=100 * DAY)
+ENDED = replace(TRIED, left=-1.0)
+STANDARD = License("Standard", features=frozenset({"vmotion", "das"}))
+DISTRIBUTED_THERE = {"distributed": {"pg-prod": "7.0.3"}}
+IN_DAYS = replace(SPEC, wave=Wave("pilot", window=Window(99 * DAY, 99.5 * DAY)))
+TOO_LATE = replace(SPEC, wave=Wave("pilot", window=Window(99 * DAY, 100.5 * DAY)))
 
 
 def device(kind: str, *, back: bool = False) -> World:
@@ -53,6 +60,26 @@ def device(kind: str, *, back: bool = False) -> World:
 
 
 CASES: Cases = {
+    "host.no-ntp": (
+        world(a_vm(), target=hosts("target", timed=False)),
+        world(a_vm(), target=hosts("target", timed=True), source=hosts("source", timed=False)),
+    ),
+    "host.clock": (
+        world(a_vm(), target=hosts("target", ahead=61.0)),
+        world(a_vm(), target={**hosts("target", ahead=70.0), "skew": 10.0}, source=hosts("source", ahead=3600.0)),
+    ),
+    "license.expired": (
+        world(a_vm(), target=hosts("target", license=ENDED)),
+        world(a_vm(), target=hosts("target", license=TRIED), source=hosts("source", license=ENDED)),
+    ),
+    "license.ends": (
+        world(a_vm(), spec=TOO_LATE, target=hosts("target", license=TRIED)),
+        world(a_vm(), spec=IN_DAYS, target=hosts("target", license=TRIED)),
+    ),
+    "license.feature": (
+        world(a_vm(), target={**hosts("target", license=STANDARD), **DISTRIBUTED_THERE}),
+        world(a_vm(), target=hosts("target", license=STANDARD)),
+    ),
     "disk.not-brought-along": (world(a_vm(disks=ELSEWHERE)), world(a_vm(disks=ELSEWHERE), spec=BACK)),
     "rdm.physical": (world(a_vm(disks=disk(rdm="physical"))), world(a_vm(disks=disk(rdm="virtual")))),
     "rdm.virtual": (world(a_vm(disks=disk(rdm="virtual"))), world(a_vm(disks=disk(rdm="physical")))),
@@ -223,11 +250,24 @@ LESS_OBVIOUS = (
         "host.cpu-reservation",
         world(settled(cpu_reservation=9_000), spec=BACK, source=hosts("source", mhz=8_000.0, free_mhz=8_000.0)),
     ),
+    ("host.no-ntp", world(settled(), spec=BACK, source=hosts("source", timed=False))),
+    ("host.clock", world(a_vm(), target={**hosts("target", ahead=0.0), "skew": 61.0})),
+    ("license.expired", world(a_vm(), target={"license": ENDED})),
+    ("license.ends", world(a_vm(), target={"license": TRIED})),
+    (
+        "license.feature",
+        world(a_vm(), target={**hosts("target", license=STANDARD), "clusters": (Cluster("prod7", drs=True),)}),
+    ),
     ("live.version", world(settled(), spec=replace(BACK, method=Method.XVM))),
     ("rollback.no-room", world(settled(**ON_NEW), spec=REHOSTED, source=volumes("source", "old-a", free=11))),
 )
 
 ABSENT = (
+    ("host.no-ntp", world(a_vm(), target=hosts("target", timed=None))),
+    ("host.clock", world(a_vm(), target=hosts("target", ahead=None))),
+    ("license.ends", world(a_vm(), target={"license": replace(TRIED, left=8 * DAY)})),
+    ("license.ends", world(a_vm(), target={"license": ENDED})),  # that is license.expired
+    ("license.feature", world(a_vm(), target={**hosts("target", license=TRIED), **DISTRIBUTED_THERE})),
     ("host.cpu-too-few", world(a_vm(cpus=49))),  # how many its hosts have is not known
     ("host.cpu-reservation", world(a_vm(cpu_reservation=60_001))),
     ("host.cpu-reservation", world(a_vm(cpu_reservation=60_001, power=Power.OFF), target=SMALL)),

@@ -53,8 +53,10 @@ func (vc *VC) admit(spec *types.HostConnectSpec, evc string) (*server, types.Bas
 	if known {
 		return nil, because(&types.AlreadyConnected{Name: spec.HostName}, "Host '%s' is in the inventory of this vCenter already.", spec.HostName)
 	}
-	if problem := vc.admitEVC(s, evc); problem != nil {
-		return nil, problem
+	for _, problem := range []types.BaseMethodFault{s.licensed(vc.lab), vc.admitEVC(s, evc)} {
+		if problem != nil {
+			return nil, problem
+		}
 	}
 	if other := s.claim(vc, false); other != nil {
 		return nil, because(&types.AlreadyBeingManaged{IpAddress: "127.0.0.1"}, "Host '%s' is managed by the vCenter '%s'.", spec.HostName, other.Spec.Name)

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"time"
+
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -39,6 +41,18 @@ func (d *hostDateTime) UpdateDateTimeConfig(ctx *simulator.Context, req *types.U
 	ctx.Update(d, []types.PropertyChange{{Name: "dateTimeInfo", Val: info}})
 	d.vc.update(d.host, types.PropertyChange{Name: "config.dateTimeInfo", Val: &info})
 	return &methods.UpdateDateTimeConfigBody{Res: new(types.UpdateDateTimeConfigResponse)}
+}
+
+// QueryDateTime is the time of the host: the true one and its skew, which is not scaled.
+func (d *hostDateTime) QueryDateTime(*types.QueryDateTime) soap.HasFault {
+	if on, _ := d.vc.hostState(d.host); !on {
+		return &methods.QueryDateTimeBody{Fault_: fault(because(new(types.HostNotConnected), "Host '%s' is not connected.", d.vc.entityName(d.host)))}
+	}
+	now := time.Now().UTC()
+	if s := d.vc.lab.servers[d.vc.entityName(d.host)]; s != nil {
+		now = now.Add(s.spec.ClockSkew)
+	}
+	return &methods.QueryDateTimeBody{Res: &types.QueryDateTimeResponse{Returnval: now}}
 }
 
 // hostService is HostServiceSystem: the services of a host.

@@ -81,9 +81,9 @@ func (vc *VC) describeHost(h *simulator.HostSystem, s *server) {
 	h.Config.Product = product
 	h.Config.DateTimeInfo = &types.HostDateTimeInfo{
 		TimeZone:  types.HostDateTimeSystemTimeZone{Key: "UTC", Name: "UTC", Description: "UTC", GmtOffset: 0},
-		NtpConfig: &types.HostNtpConfig{},
+		NtpConfig: &types.HostNtpConfig{Server: x.NTP},
 	}
-	h.Config.Service = &types.HostServiceInfo{Service: hostServices()}
+	h.Config.Service = &types.HostServiceInfo{Service: hostServices(len(x.NTP) > 0 && !x.NTPStopped)}
 	h.Config.LockdownMode = types.HostLockdownModeLockdownDisabled
 	h.Config.AdminDisabled = types.NewBool(false)
 	h.Config.Certificate = types.ByteSlice(s.cert.PEM)
@@ -142,7 +142,7 @@ func majorMinor(version string) string {
 	return strings.Join(p[:min(2, len(p))], ".")
 }
 
-func hostServices() []types.HostService {
+func hostServices(ntp bool) []types.HostService {
 	var out []types.HostService
 	for _, s := range []struct {
 		key, label, policy string
@@ -151,7 +151,7 @@ func hostServices() []types.HostService {
 		{"DCUI", "Direct Console UI", "on", true, false},
 		{"TSM", "ESXi Shell", "off", false, false},
 		{"TSM-SSH", "SSH", "off", false, false},
-		{"ntpd", "NTP Daemon", "off", false, false},
+		{"ntpd", "NTP Daemon", map[bool]string{true: "on", false: "off"}[ntp], ntp, false},
 		{"vpxa", "VMware vCenter Agent", "on", true, false},
 	} {
 		out = append(out, types.HostService{Key: s.key, Label: s.label, Policy: s.policy, Running: s.running, Required: s.required, Ruleset: []string{}})

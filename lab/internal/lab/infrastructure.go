@@ -14,7 +14,7 @@ import (
 var infrastructure = []func(*VC){
 	installPropertyCollector, installCapability, installDefaults, installFolder, installDatacenter, installCluster, installHost,
 	installHostStorage, installHostDatastore, installDatastore, installHostNetwork, installVirtualNics, installDVS, installDVPortgroup,
-	installStoragePod, installEnvironmentBrowser, installVsan, installResourcePool, installAuthorization, installTagging,
+	installStoragePod, installEnvironmentBrowser, installLicenses, installVsan, installResourcePool, installAuthorization, installTagging,
 }
 
 // infrastructureSeeders build the scenario's datacenters, clusters, hosts, pools, folders, networks and datastores.

@@ -101,6 +101,8 @@ var required = map[string]string{
 	"DeselectVnicForNicType":          "Host.Config.Network",
 	"ReconfigureDvs_Task":             "DVSwitch.Modify",
 	"ChangeLockdownMode":              "Host.Config.Settings",
+	"UpdateAssignedLicense":           "Global.Licenses",
+	"RemoveAssignedLicense":           "Global.Licenses",
 	"EnableNetworkResourceManagement": "DVSwitch.ResourceManagement",
 	"AddDVPortgroup_Task":             "DVPortgroup.Create",
 	"CreateDVPortgroup_Task":          "DVPortgroup.Create",

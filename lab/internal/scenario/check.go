@@ -190,9 +190,14 @@ func (c *checker) vcenter(p string, i int) {
 		c.positive(p+".mhz", int64(h.MHz))
 		c.positive(p+".memory", h.Memory)
 		c.positive(p+".nic", int64(h.NIC))
+		c.license(p+".license", h.License)
+		if h.NTPStopped && len(h.NTP) == 0 {
+			c.at(p+".ntpStopped", "there are no time servers (ntp), so the service does not run anyway")
+		}
 		c.hosts[h.Name] = h
 		own = append(own, h.Name)
 	}
+	c.license(p+".license", v.License)
 	names := map[string]bool{}
 	for k := range v.Datacenters {
 		c.datacenter(fmt.Sprintf("%s.datacenters[%d]", p, k), v, &v.Datacenters[k], own, names)
@@ -282,3 +287,16 @@ var guestIDs = func() map[string]bool {
 	}
 	return ids
 }()
+
+func (c *checker) license(p string, l *License) {
+	c.required(p+".name", l.Name)
+	for i, f := range l.Features {
+		c.one(fmt.Sprintf("%s.features[%d]", p, i), f, Features)
+	}
+	if l.Expired && l.Expires != 0 {
+		c.at(p+".expires", "it has ended already (expired)")
+	}
+	if l.Evaluation && l.Expires == 0 && !l.Expired {
+		c.at(p+".expires", "an evaluation ends; say when, such as 1440h")
+	}
+}

@@ -68,6 +68,7 @@ func (s *Scenario) defaults() {
 		for k := range s.VCenters[i].Hosts {
 			set(&s.VCenters[i].Hosts[k].NIC, 10000)
 		}
+		s.VCenters[i].licenses()
 	}
 	for i := range s.VMs {
 		vm := &s.VMs[i]

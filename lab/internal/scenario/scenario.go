@@ -138,6 +138,8 @@ type VCenter struct {
 	Datacenters []Datacenter `yaml:"datacenters"`
 	// ClockSkew is how far the vCenter's clock is ahead of the true time.
 	ClockSkew time.Duration `yaml:"clockSkew"`
+	// License of the vCenter: by default one that never ends.
+	License *License `yaml:"license"`
 }
 
 // Host is one ESXi server.
@@ -164,6 +166,13 @@ type Host struct {
 	Scratch string `yaml:"scratch"`
 	// NIC is the link speed of the physical adapters in Mbit/s (10000).
 	NIC int `yaml:"nic"`
+	// ClockSkew is how far the host's clock is ahead of the true time.
+	ClockSkew time.Duration `yaml:"clockSkew"`
+	// NTP are its time servers (none, as after the installation), and NTPStopped tells that its service is not running all the same.
+	NTP        []string `yaml:"ntp"`
+	NTPStopped bool     `yaml:"ntpStopped"`
+	// License of the host: by default one that never ends, or for a host that is free sixty days of evaluation.
+	License *License `yaml:"license"`
 }
 
 // Datacenter of a vCenter.
