@@ -44,6 +44,7 @@ def known(start: Callable[[Path], Lab], tmp_path: Path) -> Iterator[Lab]:
         "hosts": hosts,
         "drs": True,
         "ha": True,
+        "evc": "intel-ivybridge",  # that of the source: without it nobody comes back live
         "groups": [{"name": "licensed-hosts", "hosts": [HOST]}],
     }
     target["datacenters"] = [
