@@ -191,7 +191,7 @@ def test_a_switch_that_a_host_lacks_is_named(tmp_path: Path) -> None:
 
 def test_clocks_and_licences_of_the_new_site_are_warned_of_once_or_stop_the_preview(tmp_path: Path) -> None:
     def neglected(scenario: dict[str, Any]) -> None:
-        half_built(scenario, ha=False)
+        half_built(scenario)
         one, two = scenario["vcenters"][1]["hosts"]
         one |= {"clockSkew": "5m", "ntp": [], "license": {"name": "Trial", "evaluation": True, "expires": "72h"}}
         two["license"] = {"name": "Standard", "features": ["vmotion", "das"]}
