@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from pulumi_vsphere import DistributedVirtualSwitch
+
 from components.adoption import Adoption, state_of_this_stack
 from components.providers import access
 from components.settings_networks import INSTALLED_SWITCH
@@ -20,7 +22,7 @@ from vsphere.site import Site
 from vsphere.watch import News
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from components.settings import Settings
     from components.settings_datastores import Datastore
@@ -55,7 +57,18 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
         travelling = on_their_way((source, target), [spec.identity for _, spec in stack.specs()])
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
-    return Adoption(there, state_of_this_stack(), missing_vmotion(stack, there)), travelling
+    adoption = Adoption(there, state_of_this_stack())
+    adoption.concerns = (*missing_vmotion(stack, there), *off_the_switch(stack, adoption, target_there.members))
+    return adoption, travelling
+
+
+def off_the_switch(stack: Settings, adoption: Adoption, members: Callable[[str], Collection[str]]) -> Iterator[Concern]:
+    """Yield a warning for each host that is no member of a distributed switch that is adopted, by its UUID."""
+    switch = stack.target.switch
+    uuid = switch and adoption.sees("switch", switch.name, DistributedVirtualSwitch)
+    if switch and uuid:
+        hosts = [host.name for host in stack.target.hosts]
+        yield from new_site.off_the_switch(hosts, switch.name, members(uuid))
 
 
 def missing_vmotion(stack: Settings, there: Existing) -> list[Concern]:

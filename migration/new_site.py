@@ -37,7 +37,14 @@ NO_VMOTION: Final = Kind(
     "give it an address in esxodus:target.hosts (vmotion), on the network of esxodus:target.vmotion",
     "S13",
 )
-KINDS: Final = (NO_VMOTION, IN_ANOTHER_CLUSTER, CLUSTER_ELSEWHERE, IN_ANOTHER_VCENTER)
+NOT_ON_SWITCH: Final = Kind(
+    "host.not-on-switch",
+    Severity.WARNS,
+    "The distributed switch exists already, so it is left as it is, and a declared host is no member of it.",
+    "add the host to the switch in vCenter, with its uplinks",
+    "ours",
+)
+KINDS: Final = (NO_VMOTION, NOT_ON_SWITCH, IN_ANOTHER_CLUSTER, CLUSTER_ELSEWHERE, IN_ANOTHER_VCENTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,13 @@ def without_vmotion(hosts: Iterable[str], has: Collection[str], *, drs: bool, li
         if wanted and host not in has:
             need = "need" if live else "needs"
             yield NO_VMOTION.concern(host, f"it has no adapter for vMotion, and none is declared; {wanted} {need} it")
+
+
+def off_the_switch(hosts: Iterable[str], switch: str, members: Collection[str]) -> Iterator[Concern]:
+    """Yield a warning for each host that is no member of the distributed switch, which is adopted."""
+    for host in hosts:
+        if host not in members:
+            yield NOT_ON_SWITCH.concern(host, f"it is no member of {switch!r}, so it has none of the networks on it")
 
 
 def _in(stands: Stands) -> str:

@@ -40,7 +40,7 @@ _READ: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = {
     vim.Datacenter: ("name", "parent"),
     vim.ComputeResource: ("name", "parent"),
     vim.HostSystem: ("name", "parent", "runtime.connectionState", *host_own.READ),
-    vim.DistributedVirtualSwitch: ("name", "parent", "uuid"),
+    vim.DistributedVirtualSwitch: ("name", "parent", "uuid", "summary.hostMember"),
     vim.dvs.DistributedVirtualPortgroup: ("name", "parent"),
     vim.Datastore: ("name", "parent"),
 }
@@ -78,6 +78,16 @@ class There:
     def hosts(self) -> dict[str, Stands]:
         """Return where each host stands, by its name."""
         return {_name(record): self._stands(record) for record in self._of(vim.HostSystem)}
+
+    def members(self, switch: str) -> frozenset[str]:
+        """Return the names of the hosts that are members of the distributed switch with this UUID."""
+        refs = {
+            ref
+            for record in self._of(vim.DistributedVirtualSwitch)
+            if str(record.get("uuid")) == switch
+            for ref in record.targets("summary.hostMember")
+        }
+        return frozenset(_name(record) for record in self._of(vim.HostSystem) if record.moref in refs)
 
     def _of(self, kind: type[vim.ManagedEntity]) -> Iterator[Record]:
         return (record for record in self._records.values() if isinstance(record.ref, kind))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components import beforehand
+from components.adoption import Adoption
 from components.providers import old_datastores
 from components.settings import Settings
 from migration.errors import Blocked, SettingsError
@@ -112,6 +113,22 @@ def test_vmotion_is_there_or_declared_or_missed() -> None:
     assert beforehand.missing_vmotion(Settings.parse(quiet), there) == []
     quiet["waves"][0]["method"] = "xvm"
     assert len(beforehand.missing_vmotion(Settings.parse(quiet), there)) == 1
+
+
+def test_only_of_a_switch_that_is_adopted_members_are_missed() -> None:
+    stack, there = Settings.parse(GOOD), {"switch": {"dvs7": "uuid-7"}}
+    asked: list[str] = []
+
+    def members(switch: str) -> set[str]:
+        asked.append(switch)
+        return {"esx71"}
+
+    adopted = beforehand.off_the_switch(stack, Adoption(there, frozenset()), members)
+    assert [(one.id, one.subject) for one in adopted] == [("host.not-on-switch", "esx72")]
+    assert asked == ["uuid-7"]
+    ours = frozenset({("vsphere:index/distributedVirtualSwitch:DistributedVirtualSwitch", "dvs7")})
+    assert list(beforehand.off_the_switch(stack, Adoption(there, ours), members)) == []
+    assert list(beforehand.off_the_switch(stack, Adoption({}, frozenset()), members)) == []
 
 
 def test_hosts_that_stand_elsewhere_are_all_named() -> None:
