@@ -45,6 +45,12 @@ class Image(Model):
     profile: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class Command(Hook):
+    """A command of the operator's that upgrades a host: it may take longer than a hook."""
+
+    timeout: Seconds = 3600.0
+
+
 class Upgrade(Model):
     """What is upgraded, in which order, to what, and by which means. Times are seconds.
 
@@ -57,7 +63,7 @@ class Upgrade(Model):
     version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
     build: Annotated[int, Field(ge=1, le=10**9)]
     image: Image | None = None
-    command: Hook | None = None
+    command: Command | None = None
     evacuation: Seconds = 7200.0
     reboot: Seconds = 2400.0
     recovery: Seconds = 900.0

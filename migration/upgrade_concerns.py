@@ -42,6 +42,13 @@ class Against(enum.Enum):
         "upgrade vCenter first",
         "S16, S17",
     )
+    PERMISSION = Kind(
+        "upgrade.permission",
+        Severity.BLOCKS,
+        "Our user lacks privileges that the upgrade needs.",
+        "give the user a role with these privileges there; docs/least-privilege.md has it",
+        "API: NoPermission",
+    )
     HOST_OUT = Kind(
         "upgrade.host-out",
         Severity.BLOCKS,
@@ -135,9 +142,9 @@ class Against(enum.Enum):
     )
     MANUAL = Kind(
         "upgrade.drs-manual",
-        Severity.INFORMS,
-        "DRS does not move the VMs of the cluster by itself: they are moved one by one instead.",
-        "nothing",
+        Severity.WARNS,
+        "DRS does not move all VMs of the cluster by itself: the others are moved one by one instead, which takes longer.",
+        "nothing, or have DRS fully automated for the time of the upgrade",
         "ours",
     )
     DEPOT = Kind(

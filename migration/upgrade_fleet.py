@@ -81,7 +81,7 @@ class Fleet:
 
     `drs` is the automation of DRS, "" where it is off. `reserve` are the parts of CPU and memory that HA keeps free when one
     host fewer is in service. `groups` are hosts by the name of their DRS group, `usage` is MHz that each VM uses now by its
-    instance UUID, `volumes` are names by id.
+    instance UUID, `volumes` are names by id. `lacking` are (object, privilege) that our user would need and has not.
     """
 
     cluster: str
@@ -93,6 +93,7 @@ class Fleet:
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     usage: Mapping[str, float] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=lambda: NONE)
+    lacking: tuple[tuple[str, str], ...] = ()
 
     def member(self, name: str) -> Member | None:
         """Return the host of this name."""

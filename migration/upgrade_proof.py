@@ -67,7 +67,7 @@ def without(name: str, fleet: Fleet) -> Without:
         sum(vm.cpu_reservation for vm in running),
         sum(max(vm.cpu_reservation, fleet.usage.get(vm.instance_uuid, 0.0)) for vm in running),
     )
-    others = [one.host for one in fleet.others(name) if not one.out]
+    others = [one.host for one in fleet.others(name) if not one.out or one.ours]  # ours comes back before its turn
     kept = fleet.reserve
     return Without(
         name,
@@ -88,7 +88,12 @@ def table(fleet: Fleet, wanted: Wanted, names: Sequence[str]) -> str:
     for name in names:
         if member := fleet.member(name):
             one = without(name, fleet)
-            stuck = sum(1 for vm in fleet.on(name) if any(blocks(found) for found in obstacles(vm, fleet, name)))
+            away = any(other.out for other in fleet.others(name))
+            stuck = (
+                0
+                if away
+                else sum(1 for vm in fleet.on(name) if any(blocks(found) for found in obstacles(vm, fleet, name)))
+            )
             verdict = (
                 "upgraded"
                 if member.runs(wanted)
@@ -139,8 +144,9 @@ def concerns(name: str, wanted: Wanted, fleet: Fleet) -> tuple[Concern, ...]:
             # Where all of them together have too little, that is said once, and not of each VM.
             found += [one for one in stuck if proof.enough or one.id != Against.NOWHERE.value.id]
         found += _apart(member, fleet)
-        if not all(fleet.moved_by_drs(vm) for vm in fleet.on(name)):
-            found.append(Against.MANUAL.concern(fleet.cluster, "DRS leaves VMs to people: we move them ourselves"))
+        if by_hand := [vm for vm in fleet.vms if vm.power is Power.ON and not fleet.moved_by_drs(vm)]:
+            what = f"DRS leaves {len(by_hand)} of its VMs to people: they are moved one by one"
+            found.append(Against.MANUAL.concern(fleet.cluster, what))
     return tuple(sorted(dict.fromkeys(found), key=lambda concern: list(Severity).index(concern.severity)))
 
 
@@ -148,6 +154,9 @@ def versions(member: Member, wanted: Wanted, fleet: Fleet) -> Iterator[Concern]:
     """Yield what stands against the way from what the host runs to what is wanted, and against the vCenter."""
     if why := no_way(member.host.version, member.build, wanted):
         yield Against.PATH.concern(member.name, why)
+    if fleet.lacking:
+        lacking = ", ".join(f"{privilege} on {thing}" for thing, privilege in fleet.lacking)
+        yield Against.PERMISSION.concern(fleet.cluster, f"our user lacks {lacking}")
     for why in unmanaged(fleet.vcenter, member.host.version, wanted):
         yield Against.VCENTER.concern(fleet.cluster, why)
 

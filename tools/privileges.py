@@ -8,11 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from vsphere.privileges import BUILDING, SOURCE, TARGET, Privilege, needed
+from vsphere.privileges import BUILDING, SOURCE, TARGET, UPGRADED, Privilege, needed
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "least-privilege.md"
 _NEWEST: Final = (9,)
-_ROLES: Final = {SOURCE: "esxodus-source", TARGET: "esxodus-target", "building": "esxodus-building"}
+_ROLES: Final = {
+    SOURCE: "esxodus-source",
+    TARGET: "esxodus-target",
+    "building": "esxodus-building",
+    UPGRADED: "esxodus-upgrade",
+}
 
 INTRO: Final = """\
 # Least privilege
@@ -29,6 +34,7 @@ touched.
 | `esxodus-source` | the source's user | root folder of the old vCenter, with propagation |
 | `esxodus-target` | the target's user | root folder of the new vCenter, with propagation |
 | `esxodus-building` | the target's user, as long as the site is built | the same, in place of `esxodus-target` |
+| `esxodus-upgrade` | the user of a [rolling upgrade](rolling-upgrade.md), no other | its root folder, with propagation |
 
 Privileges marked *root* are looked for at the root folder by vCenter itself. The others are needed on the datacenter and all
 below it: where the users must not reach further, assign a role with the marked ones at the root folder without propagation, and
@@ -60,7 +66,13 @@ both users. The password of root of the new hosts (`hostPassword`) is needed onl
 def roles() -> dict[str, tuple[Privilege, ...]]:
     """Return the privileges of each role, by its name."""
     target = needed(TARGET, _NEWEST)
-    return dict(zip(_ROLES.values(), (needed(SOURCE, _NEWEST), target, (*target, *BUILDING)), strict=True))
+    return dict(
+        zip(
+            _ROLES.values(),
+            (needed(SOURCE, _NEWEST), target, (*target, *BUILDING), needed(UPGRADED, _NEWEST)),
+            strict=True,
+        )
+    )
 
 
 def page() -> str:
@@ -70,6 +82,7 @@ def page() -> str:
             _section("Both users", [one for one in needed(SOURCE, _NEWEST) if TARGET in one.sites]),
             _section("The target's user too", [one for one in needed(TARGET, _NEWEST) if SOURCE not in one.sites]),
             _section("The target's user while the site is built", BUILDING),
+            _section("The user of a rolling upgrade", needed(UPGRADED, _NEWEST)),
         ]
     )
     govc = "\n".join(_govc(name, held) for name, held in roles().items())

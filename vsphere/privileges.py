@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 SOURCE: Final = "source"
 TARGET: Final = "target"
+UPGRADED: Final = "site"
+"""The one site of a rolling upgrade."""
 _BOTH: Final = frozenset({SOURCE, TARGET})
 _DATACENTER: Final = "datacenter"
 _ROOT: Final = "root"
@@ -90,8 +92,22 @@ BUILDING: Final = (
 """What the target's user needs beside them as long as the site is being built; what NEEDED has is not repeated."""
 
 
+_AT_UPGRADED: Final = frozenset({UPGRADED})
+UPGRADING: Final = (
+    Privilege("Host.Config.Maintenance", "put hosts into maintenance mode, restart them, use esxcli", _AT_UPGRADED),
+    Privilege("Host.Config.Patch", "use esxcli, as far as is known", _AT_UPGRADED),
+    Privilege("Host.Config.Connection", "connect a host again that has come back disconnected", _AT_UPGRADED),
+    Privilege("Resource.HotMigrate", "move VMs that DRS leaves to people", _AT_UPGRADED),
+    Privilege("Global.SetCustomField", "mark a host that is being upgraded", _AT_UPGRADED),
+    Privilege("Global.ManageCustomFields", "define the custom attribute of that mark", _AT_UPGRADED, _ROOT),
+)
+"""All that a rolling upgrade needs."""
+
+
 def needed(site: str, api: tuple[int, ...], *, building: bool = False) -> tuple[Privilege, ...]:
     """Return what is needed at the site; at one of another name than source and target, all of it."""
+    if site == UPGRADED:
+        return UPGRADING
     every = (*NEEDED, *(BUILDING if building else ()))
     return tuple(one for one in every if api >= one.since and (site in one.sites or site not in _BOTH))
 

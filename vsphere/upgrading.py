@@ -74,6 +74,7 @@ class UpgradedCluster:
             groups=dict(_host_groups(config, {record.moref: host for host, record in records.items()})),
             usage=self._usage(),
             volumes={volume.id: volume.name for volume in inventory.view.volumes},
+            lacking=inventory.view.lacking,
         )
 
     def perform(self, name: str, step: Step, limits: Limits, progress: Progress) -> None:

@@ -102,6 +102,10 @@ def test_previewed_stopped_killed_continued_and_settled(start: Callable[..., Any
     assert [one["maintenance"] for _, one in sorted(hosts(lab).items())] == [False, True, False, False]
     assert hosts(lab)["esx3.lab"]["version"] == "6.7.0", "the first failure is the last step"
 
+    writes = lab.writes
+    said = site.preview()
+    assert "error" not in said, "the host that is out is ours: it is taken up where it is"
+    assert lab.writes == writes
     process = site.project.start("up", "--yes", "--skip-preview")
     _until(lambda: hosts(lab)["esx3.lab"]["maintenance"])
     kill(started_by(process))

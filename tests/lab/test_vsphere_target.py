@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import yaml
 
 from migration.errors import Blocked, Stale
 from migration.evc import Server, against, choose
 from migration.new_site import Stands
 from migration.wanted import Identity
-from tests.lab.conftest import endpoints
+from tests.lab.conftest import SMALL, endpoints
 from tools.running_lab import Lab
 from vsphere import evc, site_storage
 from vsphere.existing import There, existing
@@ -118,6 +120,24 @@ def test_lowering_is_foreseen_as_vcenter_refuses_it(built: Lab, opened: Opened) 
     with pytest.raises(Blocked, match="ActiveVMsBlockingEVC"):
         evc.configure(site, "prod6", "intel-sandybridge")
     assert evc.read(site, "prod6").current == "intel-ivybridge"
+
+
+def test_a_vm_in_no_evc_cluster_needs_what_its_host_has(
+    start: Callable[[Path], Lab], opened: Opened, tmp_path: Path
+) -> None:
+    scenario = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    del scenario["vcenters"][0]["datacenters"][0]["clusters"][0]["evc"]
+    file = tmp_path / "no-evc.yaml"
+    file.write_text(yaml.safe_dump(scenario, allow_unicode=True), encoding="utf-8")
+    sites = opened(start(file))
+    vm = sites.observe(Identity("app01"))[0].vm
+    assert vm is not None
+    assert vm.evc == "intel-ivybridge"
+    found = evc.read(sites.site("source"), "prod6")
+    assert found.current == ""
+    assert {guest.needs for guest in found.guests} == {"intel-ivybridge"}
+    assert [concern.id for concern in against(found, "intel-sandybridge")] == ["evc.vms-above"]
+    assert "ActiveVMsBlockingEVC" in evc.check(sites.site("source"), "prod6", "intel-sandybridge")[0].sentence
 
 
 def test_what_exists_at_an_empty_and_at_a_built_site(lab: Lab, built: Lab) -> None:

@@ -144,6 +144,21 @@ def test_a_run_that_died_after_the_installation_is_continued_with_the_restart(st
         assert host(lab)["version"] == "7.0.3"
 
 
+def test_an_answer_that_is_lost_does_not_install_twice(started: Callable[..., Any]) -> None:
+    with started() as (lab, site):
+        rule = {
+            "method": "ExecuteSoap",
+            "object": ONE,
+            "skip": 1,
+            "count": 1,
+            "action": "dropAfter",
+        }  # after the first look
+        lab.post("/faults", rule)
+        assert [one for one in going(site) if one.startswith("install")] == []
+        assert lab.get("/counters")["calls"]["site"]["ExecuteSoap vim.EsxCLI.software.profile.update"] == 1
+        assert host(lab)["version"] == "7.0.3"
+
+
 def test_a_host_in_maintenance_mode_that_is_not_ours_stops_it(started: Callable[..., Any]) -> None:
     with started() as (lab, site):
         cluster = clustered(site)

@@ -29,6 +29,7 @@ FOUND = {
     "upgrade.host-unknown": (replace(fleet(), members=fleet().members[1:]), fleet()),
     "upgrade.path": (fleet(member("esx1", version="6.0.0", build=3029758)), fleet()),
     "upgrade.vcenter": (fleet(vcenter="6.7.0"), fleet(vcenter="7.0.3")),
+    "upgrade.permission": (fleet(lacking=(("osaka", "Host.Config.Maintenance"),)), fleet()),
     "upgrade.host-out": (fleet(member("esx2", maintenance=True)), fleet(member("esx2", maintenance=True, ours=True))),
     "upgrade.not-n-plus-1": (fleet(member("esx2", memory=20.0), member("esx3", memory=20.0)), fleet()),
     "upgrade.vm-nowhere": (fleet(vms=[LOCAL]), alone()),
@@ -99,6 +100,9 @@ class TestNumbers:
 
     def test_a_host_that_is_out_counts_for_nothing(self) -> None:
         assert without("esx1", fleet(member("esx2", connection=Connection.SILENT))).left[1] == 64
+
+    def test_one_that_an_earlier_run_has_out_is_back_by_then(self) -> None:
+        assert without("esx1", fleet(member("esx2", maintenance=True, ours=True))).left[1] == 128
 
     def test_what_fits_as_a_whole_and_not_into_one_host_is_named(self) -> None:
         big = vm("big", "esx1", memory=60.0)

@@ -112,6 +112,30 @@ func (vc *VC) evcOffered(h *simulator.HostSystem) string {
 	return own
 }
 
+// inEVC reports whether a host is in a cluster with EVC.
+func (vc *VC) inEVC(h *simulator.HostSystem) (in bool) {
+	vc.read(h, func() { in = h.Summary.CurrentEVCModeKey != "" })
+	return in
+}
+
+// runsWith notes the mode whose features a VM runs, or is suspended, with; "" for one that is off. vSphere shows it only where the
+// cluster has EVC (docs/vsphere-facts.md, "EVC"). It is called while the VM is edited.
+func (m *machine) runsWith(vm *simulator.VirtualMachine, mode string, shown bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.features, vm.Runtime.MinRequiredEVCModeKey = mode, ""
+	if shown {
+		vm.Runtime.MinRequiredEVCModeKey = mode
+	}
+}
+
+// needs is the least mode that a VM which runs, or is suspended, can run with.
+func (m *machine) needs() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.features
+}
+
 // admitEVC refuses a server that cannot run in a cluster's EVC mode, with the fault of vSphere for it.
 func (vc *VC) admitEVC(s *server, mode string) types.BaseMethodFault {
 	if mode == "" || evcCovers(s.spec.CPU, mode) {
@@ -230,14 +254,7 @@ func (vc *VC) runsAbove(h *simulator.HostSystem, mode string) bool {
 	var refs []types.ManagedObjectReference
 	vc.read(h, func() { refs = h.Vm })
 	for _, r := range refs {
-		vm, ok := get[*simulator.VirtualMachine](vc, r)
-		if !ok {
-			continue
-		}
-		var state types.VirtualMachinePowerState
-		var need string
-		vc.read(vm, func() { state, need = vm.Runtime.PowerState, vm.Runtime.MinRequiredEVCModeKey })
-		if state != types.VirtualMachinePowerStatePoweredOff && !evcCovers(mode, need) {
+		if m := vc.machines.get(r); m != nil && m.power() != off && !evcCovers(mode, m.needs()) {
 			return true
 		}
 	}
@@ -324,6 +341,16 @@ func (e *evcManager) set(mode string) {
 	c, hosts := e.cluster()
 	e.vc.update(e, types.PropertyChange{Name: "evcState.currentEVCModeKey", Val: mode})
 	e.vc.setClusterEVC(c, hosts, mode)
+	for _, h := range hosts {
+		var refs []types.ManagedObjectReference
+		e.vc.read(h, func() { refs = h.Vm })
+		for _, r := range refs {
+			if m := e.vc.machines.get(r); m != nil && m.power() != off {
+				needs := m.needs()
+				m.edit(func(vm *simulator.VirtualMachine) { m.runsWith(vm, needs, mode != "") })
+			}
+		}
+	}
 }
 
 func (vc *VC) setClusterEVC(c *simulator.ClusterComputeResource, hosts []*simulator.HostSystem, mode string) {

@@ -76,13 +76,13 @@ func (vc *VC) otherHost(h *simulator.HostSystem, vm *simulator.VirtualMachine) *
 		return nil
 	}
 	var refs, datastores, networks []types.ManagedObjectReference
-	automatic, runs, need := false, false, ""
+	automatic, runs, need := false, false, m.needs()
 	vc.read(c, func() {
 		cfg := c.ConfigurationEx.(*types.ClusterConfigInfoEx)
 		automatic, refs = isTrue(cfg.DrsConfig.Enabled) && drsMoves(cfg, vm.Self), c.Host
 	})
 	vc.read(vm, func() {
-		datastores, networks, need = vm.Datastore, vm.Network, vm.Runtime.MinRequiredEVCModeKey
+		datastores, networks = vm.Datastore, vm.Network
 		runs = vm.Runtime.PowerState == on
 	})
 	if !automatic {

@@ -168,6 +168,37 @@ func TestLoweringEVCNeedsMachinesToBeOff(t *testing.T) {
 	}
 }
 
+func TestOutsideEVCNobodySaysWhatAMachineNeeds(t *testing.T) {
+	b := start(t, nil).site()
+	m := b.evc(b.prod6())
+	vm, err := b.source.finder.VirtualMachine(b.ctx, "app01")
+	b.must(err)
+	needs := func() string {
+		var x mo.VirtualMachine
+		b.must(vm.Properties(b.ctx, vm.Reference(), []string{"runtime"}, &x))
+		return x.Runtime.MinRequiredEVCModeKey
+	}
+	set := func(key string) (*object.Task, error) {
+		res, err := methods.ConfigureEvcMode_Task(b.ctx, b.source.Client, &types.ConfigureEvcMode_Task{This: m, EvcModeKey: key})
+		b.must(err)
+		return object.NewTask(b.source.Client.Client, res.Returnval), nil
+	}
+	if got := needs(); got != "intel-ivybridge" {
+		t.Errorf("in EVC it needs %q", got)
+	}
+	res, err := methods.DisableEvcMode_Task(b.ctx, b.source.Client, &types.DisableEvcMode_Task{This: m})
+	b.must(err)
+	b.ok(object.NewTask(b.source.Client.Client, res.Returnval), nil)
+	if got := needs(); got != "" {
+		t.Errorf("outside EVC it is said to need %q", got)
+	}
+	fails[*types.ActiveVMsBlockingEVC](b.running)(set("intel-sandybridge"))
+	b.ok(set("intel-ivybridge"))
+	if got := needs(); got != "intel-ivybridge" {
+		t.Errorf("in EVC again it needs %q", got)
+	}
+}
+
 func (b *built) evc(c *object.ClusterComputeResource) types.ManagedObjectReference {
 	b.t.Helper()
 	res, err := methods.EvcManager(b.ctx, c.Client(), &types.EvcManager{This: c.Reference()})

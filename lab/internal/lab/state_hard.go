@@ -20,10 +20,10 @@ type HardState struct {
 }
 
 func (vc *VC) hardState(m *machine) HardState {
-	s := HardState{Devices: []string{}, DisabledMethods: []string{}}
+	s := HardState{Devices: []string{}, DisabledMethods: []string{}, EVC: m.needs()}
 	var app *types.ManagedObjectReference
 	m.read(func(vm *simulator.VirtualMachine) {
-		app, s.FaultTolerance, s.EVC = vm.ParentVApp, string(vm.Runtime.FaultToleranceState), vm.Runtime.MinRequiredEVCModeKey
+		app, s.FaultTolerance = vm.ParentVApp, string(vm.Runtime.FaultToleranceState)
 		s.Consolidation, s.ToolsInstaller = vm.Runtime.ConsolidationNeeded, vm.Runtime.ToolsInstallerMounted
 		s.Connection = string(vm.Runtime.ConnectionState)
 		s.DisabledMethods = append(s.DisabledMethods, vm.DisabledMethod...)

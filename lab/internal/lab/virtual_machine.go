@@ -23,7 +23,8 @@ type machine struct {
 	at       place                         // of the .vmx
 	location string                        // hash of the place where it last ran
 	guest    guest
-	era      int // counts changes of power: a timer set in an earlier one does nothing
+	features string // the EVC mode that it runs, or is suspended, with
+	era      int    // counts changes of power: a timer set in an earlier one does nothing
 	stopping bool
 	crashed  bool  // it runs no longer, and vCenter does not know
 	next     event // of the guest, if it is of this era

@@ -161,14 +161,15 @@ func hardwareVersion(c *types.VirtualMachineConfigInfo) int {
 
 // started makes a VM whose files are locked powered on, and lets its guest boot; a resumed one runs at once.
 func (m *machine) started(resumed bool) {
-	evc := m.vc.evcOffered(m.host())
+	evc, shown := m.vc.evcOffered(m.host()), m.vc.inEVC(m.host())
 	m.mu.Lock()
 	m.era++
 	m.stopping, m.crashed = false, false
 	g, era := m.guest, m.era
 	m.mu.Unlock()
 	m.edit(func(vm *simulator.VirtualMachine) {
-		vm.Runtime.PowerState, vm.Runtime.BootTime, vm.Runtime.MinRequiredEVCModeKey = on, now(), evc
+		vm.Runtime.PowerState, vm.Runtime.BootTime = on, now()
+		m.runsWith(vm, evc, shown)
 		vm.Runtime.CleanPowerOff, vm.Runtime.SuspendTime, vm.Runtime.MemoryOverhead = nil, nil, overhead(vm.Config)
 		m.running(vm, true)
 		connect(vm, true)
@@ -254,7 +255,8 @@ func (m *machine) stopped(clean bool) {
 	m.vc.lab.guests.Off(g.ID, time.Now())
 	m.edit(func(vm *simulator.VirtualMachine) {
 		vm.Runtime.PowerState, vm.Runtime.BootTime, vm.Runtime.CleanPowerOff = off, nil, types.NewBool(clean)
-		vm.Runtime.MinRequiredEVCModeKey, vm.Runtime.SuspendTime, vm.Runtime.MemoryOverhead = "", nil, 0
+		vm.Runtime.SuspendTime, vm.Runtime.MemoryOverhead = nil, 0
+		m.runsWith(vm, "", false)
 		m.running(vm, false)
 		connect(vm, false)
 		m.report(vm, false)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"os"
 	"path"
 	"slices"
@@ -172,12 +173,12 @@ func (r *relocation) finish(j *job) types.BaseMethodFault {
 	}
 	host := r.host.Self
 	changed := host != m.host().Self
-	evc := vc.evcOffered(r.host)
+	evc, shown, needs := vc.evcOffered(r.host), vc.inEVC(r.host), m.needs()
 	m.edit(func(vm *simulator.VirtualMachine) {
 		vm.Runtime.Host, vm.ResourcePool = &host, r.pool
 		vm.EnvironmentBrowser = vc.browserFor(host)
-		if changed && vm.Runtime.PowerState == on && vm.Runtime.MinRequiredEVCModeKey == "" {
-			vm.Runtime.MinRequiredEVCModeKey = evc
+		if changed && vm.Runtime.PowerState != off {
+			m.runsWith(vm, cmp.Or(needs, evc), shown)
 		}
 		vm.Summary.Runtime = vm.Runtime
 	})

@@ -128,8 +128,7 @@ func (r *relocation) vmotionReady() types.BaseMethodFault {
 
 // compatible refuses a host whose processor features do not cover those that the VM runs with.
 func (vc *VC) compatible(m *machine, host *simulator.HostSystem) types.BaseMethodFault {
-	var need string
-	m.read(func(vm *simulator.VirtualMachine) { need = vm.Runtime.MinRequiredEVCModeKey })
+	need := m.needs()
 	if offered := vc.evcOffered(host); !evcCovers(offered, need) {
 		return because(&types.CpuIncompatible{VirtualHardwareCompatibilityIssue: types.VirtualHardwareCompatibilityIssue{}, Host: &host.Self},
 			"The virtual machine runs with the features of %s; host '%s' offers %s.", need, vc.entityName(host), offered)

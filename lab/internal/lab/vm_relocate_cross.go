@@ -103,10 +103,11 @@ func (x *crossing) handOver(at place) {
 	n.guest, n.stopping, n.era, n.next = m.guest, m.stopping, m.era, m.next
 	pending := n.next.do != nil && n.next.era == m.era-1
 	m.mu.Unlock()
-	vm, tools := to.assemble(x.config, x.host.Self, x.pool), false
+	vm, tools, needs, shown := to.assemble(x.config, x.host.Self, x.pool), false, m.needs(), to.inEVC(x.host)
 	m.read(func(old *simulator.VirtualMachine) {
 		r, was := &vm.Runtime, old.Runtime
-		r.PowerState, r.BootTime, r.CleanPowerOff, r.MinRequiredEVCModeKey = was.PowerState, was.BootTime, was.CleanPowerOff, was.MinRequiredEVCModeKey
+		r.PowerState, r.BootTime, r.CleanPowerOff = was.PowerState, was.BootTime, was.CleanPowerOff
+		n.runsWith(vm, needs, shown)
 		tools = old.Guest.ToolsRunningStatus == string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)
 	})
 	m.vc.drop(m)

@@ -299,10 +299,11 @@ func (m *machine) seedRunning(mode string) error {
 	if busy, ok := m.vc.lab.locks.lock(m.owner(), files); !ok {
 		return fmt.Errorf("%s is locked", busy)
 	}
-	evc, since := cmp.Or(mode, m.vc.evcOffered(m.host())), m.vc.lab.start.Add(-30*24*time.Hour)
+	evc, shown, since := cmp.Or(mode, m.vc.evcOffered(m.host())), m.vc.inEVC(m.host()), m.vc.lab.start.Add(-30*24*time.Hour)
 	g := m.who()
 	m.edit(func(vm *simulator.VirtualMachine) {
-		vm.Runtime.PowerState, vm.Runtime.BootTime, vm.Runtime.MinRequiredEVCModeKey, vm.Runtime.CleanPowerOff = on, &since, evc, nil
+		vm.Runtime.PowerState, vm.Runtime.BootTime, vm.Runtime.CleanPowerOff = on, &since, nil
+		m.runsWith(vm, evc, shown)
 		vm.Runtime.MemoryOverhead = overhead(vm.Config)
 		m.running(vm, true)
 		connect(vm, true)

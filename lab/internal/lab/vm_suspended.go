@@ -43,8 +43,10 @@ func (m *machine) wake() {
 	if !slices.Contains(scenario.CPUs, mode) {
 		mode = ""
 	}
+	shown := m.vc.inEVC(m.host())
 	m.edit(func(vm *simulator.VirtualMachine) {
-		vm.Runtime.PowerState, vm.Runtime.SuspendTime, vm.Runtime.MinRequiredEVCModeKey = suspended, now(), mode
+		vm.Runtime.PowerState, vm.Runtime.SuspendTime = suspended, now()
+		m.runsWith(vm, mode, shown)
 		m.report(vm, false)
 	})
 }
@@ -80,9 +82,7 @@ func (o *vmObject) SuspendVMTask(req *types.SuspendVM_Task) soap.HasFault {
 			return nil, f
 		}
 		at := m.place()
-		var mode string
-		m.read(func(vm *simulator.VirtualMachine) { mode = vm.Runtime.MinRequiredEVCModeKey })
-		if f := m.vc.lab.writeFile(m.suspendFile(), []byte(mode)); f != nil {
+		if f := m.vc.lab.writeFile(m.suspendFile(), []byte(m.needs())); f != nil {
 			return nil, f
 		}
 		m.mu.Lock()
