@@ -26,7 +26,7 @@ CLUSTER_ELSEWHERE: Final = Kind(
 IN_ANOTHER_VCENTER: Final = Kind(
     "host.in-another-vcenter",
     Severity.BLOCKS,
-    "A declared host is connected to another vCenter, and would have to be taken from it by force.",
+    "A declared host is managed by another vCenter, and would have to be taken from it by force.",
     "evacuate it, then disconnect and remove it there, or correct the host's name",
     "API: AlreadyBeingManaged",
 )
@@ -44,7 +44,37 @@ NOT_ON_SWITCH: Final = Kind(
     "add the host to the switch in vCenter, with its uplinks",
     "ours",
 )
-KINDS: Final = (NO_VMOTION, NOT_ON_SWITCH, IN_ANOTHER_CLUSTER, CLUSTER_ELSEWHERE, IN_ANOTHER_VCENTER)
+THUMBPRINT: Final = Kind(
+    "host.thumbprint",
+    Severity.BLOCKS,
+    "A host that is to join has another certificate than the settings say.",
+    "compare it with what the host's console shows, and correct thumbprint in esxodus:target.hosts",
+    "API: SSLVerifyFault",
+)
+PASSWORD: Final = Kind(
+    "host.password",
+    Severity.BLOCKS,
+    "A host that is to join does not take the user and password that the settings give.",
+    "correct esxodus:target.hostUsername, or set hostPassword again",
+    "API: InvalidLogin",
+)
+NOT_JOINING: Final = Kind(
+    "host.not-joining",
+    Severity.BLOCKS,
+    "A host could not join: it does not answer, or the vCenter does not manage its version.",
+    "see whether it is up, reached by that name from the vCenter, and of a version that this vCenter manages",
+    "API: HostConnectFault",
+)
+KINDS: Final = (
+    NO_VMOTION,
+    NOT_ON_SWITCH,
+    THUMBPRINT,
+    PASSWORD,
+    NOT_JOINING,
+    IN_ANOTHER_CLUSTER,
+    CLUSTER_ELSEWHERE,
+    IN_ANOTHER_VCENTER,
+)
 
 
 @dataclass(frozen=True, slots=True)

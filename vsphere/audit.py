@@ -28,7 +28,7 @@ READS: Final = frozenset(
     "FindByUuid", "SearchDatastoreSubFolders_Task", "QueryUnresolvedVmfsVolume", "EvcManager",
         "RetrieveDiskPartitionInfo",
         "QueryUnresolvedVmfsVolumes", "CheckConfigureEvcMode_Task", "HasPrivilegeOnEntities", "HasUserPrivilegeOnEntities",
-        "RetrieveDasAdvancedRuntimeInfo", "QueryOptions", "QueryDateTime", "QueryAssignedLicenses",
+        "RetrieveDasAdvancedRuntimeInfo", "QueryOptions", "QueryDateTime", "QueryAssignedLicenses", "QueryConnectionInfo",
         "FetchUserPrivilegeOnEntities", "RetrieveEntityPermissions", "RetrieveAllPermissions", "RetrieveRolePermissions",
         # vCenter looks again; nothing becomes another
         "RefreshDatastore", "RefreshDatastoreStorageInfo", "RefreshStorageSystem",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pyVmomi import vim
 
@@ -78,6 +78,11 @@ class There:
     def hosts(self) -> dict[str, Stands]:
         """Return where each host stands, by its name."""
         return {_name(record): self._stands(record) for record in self._of(vim.HostSystem)}
+
+    def datacenter(self, name: str) -> vim.Datacenter | None:
+        """Return the datacenter of this name."""
+        found = (record.ref for record in self._of(vim.Datacenter) if _name(record) == name)
+        return next((cast("vim.Datacenter", ref) for ref in found), None)
 
     def members(self, switch: str) -> frozenset[str]:
         """Return the names of the hosts that are members of the distributed switch with this UUID."""

@@ -102,6 +102,18 @@ def test_a_host_of_the_old_vcenter_is_not_taken_from_it(tmp_path: Path) -> None:
         assert lab.writes == 0
 
 
+def test_a_host_that_would_not_join_is_named_where_the_datacenter_is_there(tmp_path: Path) -> None:
+    with a_lab(tmp_path, half_built) as lab:
+        site = Site(tmp_path / "clone", site_config(lab, {}))
+        hosts = site.config["esxodus:target"]["hosts"]
+        hosts[1]["thumbprint"] = hosts[0]["thumbprint"]
+        said = site.preview(succeeds=False)
+        assert "esx70-2.lab: its certificate has the thumbprint" in said
+        assert "[host.thumbprint]" in said
+        assert "Traceback" not in said
+        assert lab.writes == 0
+
+
 def test_a_host_that_is_not_there_needs_its_thumbprint(tmp_path: Path) -> None:
     with a_lab(tmp_path, half_built) as lab:
         site = Site(tmp_path / "clone", site_config(lab, {}))
