@@ -51,6 +51,13 @@ ABOVE: Final = Kind(
     "power them off until it is set (a restart of the guest is not enough), or keep the mode that is in force",
     "S29, S32; API: ActiveVMsBlockingEVC",
 )
+MAY_BE_ABOVE: Final = Kind(
+    "evc.vms-may-be-above",
+    Severity.WARNS,
+    "EVC is to be switched on, and VMs run, or are suspended, on hosts that have more than its mode.",
+    "pulumi up asks vCenter before the mode is set; where it refuses, power them off (vCLS VMs: by retreat mode) and run again",
+    "S29, S31",
+)
 UNKNOWN: Final = Kind(
     "evc.unknown-mode",
     Severity.BLOCKS,
@@ -65,7 +72,7 @@ NOTHING_IN_COMMON: Final = Kind(
     "see that all hosts are connected and of one CPU vendor, or take one out of the cluster",
     "S28, S30",
 )
-KINDS: Final = (DISCONNECTED, OTHER_VENDOR, CANNOT, ABOVE, UNKNOWN, NOTHING_IN_COMMON)
+KINDS: Final = (DISCONNECTED, OTHER_VENDOR, CANNOT, ABOVE, MAY_BE_ABOVE, UNKNOWN, NOTHING_IN_COMMON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +86,16 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A VM of the cluster that runs or is suspended; `needs` is the least mode that it can run with, "" where not known."""
+    """A VM of the cluster that runs or is suspended; `needs` is the least mode that it can run with, "" where not known.
+
+    Not `sure`: it is in no EVC cluster, where vCenter does not say, and `needs` is the highest mode of its host.
+    """
 
     name: str
     host: str
     needs: str
     suspended: bool = False
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +260,11 @@ def _against(evc: Evc, key: str) -> Iterator[Concern]:
         yield _blocks(
             CANNOT, evc, f"EVC mode {key} is more than {names} {'supports' if len(unable) == 1 else 'support'}"
         )
-    above = [guest for guest in evc.guests if (own := evc.mode(guest.needs)) and not mode.covers(own)]
+    every = [guest for guest in evc.guests if (own := evc.mode(guest.needs)) and not mode.covers(own)]
+    above, perhaps = ([one for one in every if one.sure is sure] for sure in (True, False))
+    if perhaps:
+        verb = "runs" if len(perhaps) == 1 else "run"
+        yield MAY_BE_ABOVE.concern(evc.cluster, f"EVC mode {key} may be less than {_named(perhaps)} {verb} with")
     if above:
         yield _blocks(
             ABOVE,

@@ -70,6 +70,13 @@ class Against(enum.Enum):
         "make room or lift what the other hosts lack, or shut the VM down, then run again",
         "S58",
     )
+    LOCAL = Kind(
+        "upgrade.vm-local",
+        Severity.BLOCKS,
+        "A file of the VM, or an image in its drive, is on a datastore that no other host of the cluster reaches.",
+        "move it to a shared datastore, or shut the VM down, then run again",
+        "S58",
+    )
     SUSPENDED = Kind(
         "upgrade.vm-suspended",
         Severity.BLOCKS,

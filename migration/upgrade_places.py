@@ -36,7 +36,7 @@ def refused(vm: Vm, member: Member, fleet: Fleet) -> str:
         return "out of service"
     if not host.vmotion:
         return "carries no vMotion"
-    if missing := sorted(fleet.volumes.get(one, one) for one in vm.volumes - host.volumes):
+    if missing := sorted(fleet.volumes.get(one, one) for one in files(vm) - host.volumes):
         return f"does not reach {', '.join(missing)}"
     if missing := sorted({nic.network for nic in vm.nics if nic.connected and nic.network} - host.networks):
         return f"lacks the network {', '.join(missing)}"
@@ -50,6 +50,11 @@ def refused(vm: Vm, member: Member, fleet: Fleet) -> str:
     if vm.cpu_reservation > mhz:
         return f"{mhz:.0f} MHz left that nobody has reserved"
     return ""
+
+
+def files(vm: Vm) -> frozenset[str]:
+    """Return the volumes that a host must reach to run the VM: those of its files, and of images in its drives."""
+    return vm.volumes | {device.file.volume for device in vm.devices if device.connected and device.file}
 
 
 def _ruled_out(vm: Vm, host: Host, fleet: Fleet) -> str:

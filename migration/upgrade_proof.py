@@ -7,30 +7,22 @@ admission control keeps free then: with admission control on, vCenter does not e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from migration.model import Concern, Power, Severity, Vm
+from migration.model import Concern, Power, Severity
 from migration.upgrade_concerns import Against
 from migration.upgrade_fleet import SHOWN, Fleet, Member, Wanted
+from migration.upgrade_obstacles import obstacles
 from migration.upgrade_paths import against as no_way
 from migration.upgrade_paths import unmanaged
-from migration.upgrade_places import destination
+
+ROOM: Final = Against.NOWHERE.value.id
 
 HYPERVISOR: Final = 2.0
 """GiB of each host's memory that count as ESXi's own."""
-
-_DEVICES: Final = {
-    "passthrough": "a PCI device of the host",
-    "sriov": "an SR-IOV adapter of the host",
-    "vgpu": "a virtual GPU",
-    "usb": "a USB device of the host",
-    "serial": "a serial port of the host",
-    "parallel": "a parallel port of the host",
-    "hostMedia": "a drive of the host or of a client",
-}
-"""What binds a running VM to its host, by the kind of device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,45 +73,60 @@ def without(name: str, fleet: Fleet) -> Without:
     )
 
 
+HELD: Final = ("rules", "local", "devices", "other")
+"""What may hold VMs on a host, as the columns of the table."""
+
+
 def table(fleet: Fleet, wanted: Wanted, names: Sequence[str]) -> str:
     """Return the proof for all hosts that are to be upgraded, as a table of text."""
-    head = ("without", "runs", "CPU MHz needed / left", "memory GiB needed / left", "VMs that leave", "")
-    rows = [head]
-    for name in names:
-        if member := fleet.member(name):
-            one = without(name, fleet)
-            away = any(other.out for other in fleet.others(name))
-            stuck = (
-                0
-                if away
-                else sum(1 for vm in fleet.on(name) if any(blocks(found) for found in obstacles(vm, fleet, name)))
-            )
-            verdict = (
-                "upgraded"
-                if member.runs(wanted)
-                else "too little"
-                if not one.enough
-                else f"{stuck} cannot"
-                if stuck
-                else "fits"
-            )
-            rows.append(
-                (
-                    name,
-                    str(member).removeprefix("ESXi "),
-                    f"{one.needed[0]:.0f} / {one.left[0]:.0f}",
-                    f"{one.needed[1]:.0f} / {one.left[1]:.0f}",
-                    str(one.leaving),
-                    verdict,
-                )
-            )
-    widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
+    rows: list[tuple[str, ...]] = [
+        ("without", "runs", "CPU MHz needed / left", "memory GiB needed / left", "leave", *HELD, "")
+    ]
+    rows += [_row(member, fleet, wanted) for name in names if (member := fleet.member(name))]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    kept = f", after the {max(fleet.reserve):.0%} that HA keeps free" if max(fleet.reserve) else ""
+    kept = f" after the {max(fleet.reserve):.0%} that HA keeps free" if max(fleet.reserve) else ""
     title = (
-        f"{fleet.cluster} to {wanted}, one host at a time; what is needed, and what the other hosts have left{kept}:"
+        f"{fleet.cluster} to {wanted}, one host at a time: needed now, and left on the other hosts{kept}; "
+        "VMs that leave, and how many of them something holds"
     )
     return "\n".join([title, *lines])
+
+
+def _row(member: Member, fleet: Fleet, wanted: Wanted) -> tuple[str, ...]:
+    one, stuck = without(member.name, fleet), held(member, fleet)
+    verdict = "fits" if one.enough and not sum(stuck.values()) else "refused"
+    return (
+        member.name,
+        str(member).removeprefix("ESXi "),
+        f"{one.needed[0]:.0f} / {one.left[0]:.0f}",
+        f"{one.needed[1]:.0f} / {one.left[1]:.0f}",
+        str(one.leaving),
+        *(str(stuck[what]) for what in HELD),
+        "upgraded" if member.runs(wanted) else verdict,
+    )
+
+
+def held(member: Member, fleet: Fleet) -> Counter[str]:
+    """Return how many VMs each kind of thing holds on the host."""
+    count = Counter[str]()
+    if any(one.out for one in fleet.members):
+        return count  # where they could go is seen when all are back
+    enough = without(member.name, fleet).enough
+    for vm in fleet.on(member.name):
+        kinds = {
+            _column(one) for one in obstacles(vm, fleet, member.name) if blocks(one) and (enough or one.id != ROOM)
+        }
+        count.update(kinds)
+    return count
+
+
+def _column(concern: Concern) -> str:
+    if concern.id == Against.LOCAL.value.id:
+        return "local"
+    if concern.id == Against.DEVICE.value.id:
+        return "devices"
+    return "rules" if concern.id == ROOM and "DRS rule" in concern.sentence else "other"
 
 
 def blocks(concern: Concern) -> bool:
@@ -142,7 +149,7 @@ def concerns(name: str, wanted: Wanted, fleet: Fleet) -> tuple[Concern, ...]:
         for vm in fleet.on(name):
             stuck = obstacles(vm, fleet, name)
             # Where all of them together have too little, that is said once, and not of each VM.
-            found += [one for one in stuck if proof.enough or one.id != Against.NOWHERE.value.id]
+            found += [one for one in stuck if proof.enough or one.id != ROOM]
         found += _apart(member, fleet)
         if by_hand := [vm for vm in fleet.vms if vm.power is Power.ON and not fleet.moved_by_drs(vm)]:
             what = f"DRS leaves {len(by_hand)} of its VMs to people: they are moved one by one"
@@ -169,40 +176,6 @@ def _others(member: Member, fleet: Fleet) -> Iterator[Concern]:
             yield Against.HOST_OUT.concern(one.name, f"it is {what}, and not by an upgrade of ours")
     if len(fleet.members) == 1:
         yield Against.N_PLUS_ONE.concern(member.name, f"it is the only host of {fleet.cluster}")
-
-
-def obstacles(vm: Vm, fleet: Fleet, host: str) -> Iterator[Concern]:
-    """Yield what keeps a VM that is not off on its host."""
-    if vm.power is Power.SUSPENDED:
-        yield Against.SUSPENDED.concern(vm.name, f"it is suspended on {host}")
-        return
-    if not vm.reachable:
-        yield Against.UNREACHABLE.concern(vm.name, f"vCenter does not reach it on {host}")
-        return
-    found = [
-        *((Against.QUESTION, f"it waits for an answer: {vm.question.text}") for _ in range(1) if vm.question),
-        *((Against.FAULT_TOLERANT, f"it is fault tolerant, on {host}") for _ in range(1) if vm.fault_tolerant),
-        *((Against.PINNED, f"it has {vm.pinned} on {host}") for _ in range(1) if vm.pinned),
-        *(
-            (Against.DEVICE, f"{device.label} is {_DEVICES[device.kind]}")
-            for device in vm.devices
-            if device.connected and device.kind in _DEVICES
-        ),
-        *((Against.SHARED_BUS, f"{disk.label} is on a shared bus") for disk in vm.disks if disk.sharing == "bus"),
-        *(
-            (Against.TOOLS_INSTALLER, "the installer of VMware Tools is mounted")
-            for _ in range(1)
-            if vm.tools_installer
-        ),
-    ]
-    for kind, sentence in found:
-        yield kind.concern(vm.name, sentence)
-    if {"RelocateVM_Task", "MigrateVM_Task"} & set(vm.locked):
-        yield Against.LOCKED.concern(vm.name, "moving it is disabled at the moment")
-    if not found:
-        to, why = destination(vm, fleet, host)
-        if to is None:
-            yield Against.NOWHERE.concern(vm.name, f"it cannot leave {host}: {why}")
 
 
 def _apart(member: Member, fleet: Fleet) -> Iterator[Concern]:

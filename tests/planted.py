@@ -19,6 +19,8 @@ _LOAD = "migration/load.py"
 _TURNS = "migration/turns.py"
 _WAVES = "migration/waves.py"
 _ADMISSION = "migration/admission.py"
+_EVC = "migration/evc.py"
+_NEW = "migration/new_datastores.py"
 _UPGRADE = "migration/upgrade.py"
 _UPGRADE_HOST = "migration/upgrade_host.py"
 _UPGRADE_PROOF = "migration/upgrade_proof.py"
@@ -506,5 +508,42 @@ PLANTED: Final = (
     ),
     Planted(
         "an upgrade back in time", "migration/upgrade_paths.py", "    if build > wanted.build:", "    if build < 0:"
+    ),
+    # --- EVC and new datastores
+    Planted(
+        "auto forgets the way back",
+        _EVC,
+        "both = [mode for mode in common if mode.key in old.shared]",
+        "both = list(common)",
+    ),
+    Planted(
+        "EVC is lowered under running VMs",
+        _EVC,
+        "if (own := evc.mode(guest.needs)) and not mode.covers(own)]",
+        "if guest.suspended and (own := evc.mode(guest.needs)) and not mode.covers(own)]",
+    ),
+    Planted(
+        "an older generation of another track is covered",
+        "migration/evc_modes.py",
+        " and other.track <= self.track",
+        "",
+    ),
+    Planted(
+        "a disk that holds something is formatted",
+        _NEW,
+        "        if self.holds:",
+        "        if self.holds and not self.seen:",
+    ),
+    Planted(
+        "the reserve of a new datastore is filled",
+        _NEW,
+        "rows[name].left - one.reserve * rows[name].store.capacity",
+        "rows[name].left",
+    ),
+    Planted(
+        "a wave goes on although hosts have lost a volume",
+        _WAVES,
+        "ours |= moment.volumes.get(spec.wave.name, frozenset())",
+        "ours |= frozenset()",
     ),
 )

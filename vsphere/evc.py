@@ -48,14 +48,16 @@ def read(site: Site, cluster: str) -> Evc:
 def _guests(site: Site, doing: str, hosts: Mapping[str, Server], *, evc: bool) -> Iterator[Guest]:
     """Yield the VMs on these hosts that run or are suspended, each with the least mode that it can run with.
 
-    The API tells that of a VM in a cluster with EVC; of another one it is what its host has (VirtualMachineRuntimeInfo).
+    The API tells that of a VM in a cluster with EVC; of another one it is taken to be what its host has, and may even be more
+    than any mode that the vCenter knows (VirtualMachineRuntimeInfo).
     """
     paths = ("name", "runtime.powerState", "runtime.host", "runtime.minRequiredEVCModeKey")
     for vm in collect(site.session, doing, vim.VirtualMachine, paths):
         host, power = hosts.get(vm.target("runtime.host")), str(vm.get("runtime.powerState"))
         if host and power != Power.OFF:
-            needs = str(vm.get("runtime.minRequiredEVCModeKey") or ("" if evc else host.ceiling))
-            yield Guest(decoded(str(vm.get("name"))), host.name, needs, power == Power.SUSPENDED)
+            known = str(vm.get("runtime.minRequiredEVCModeKey") or "")
+            needs = known or ("" if evc else host.ceiling)
+            yield Guest(decoded(str(vm.get("name"))), host.name, needs, power == Power.SUSPENDED, bool(known) or evc)
 
 
 def check(site: Site, cluster: str, key: str) -> tuple[Concern, ...]:

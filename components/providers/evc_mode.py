@@ -10,6 +10,7 @@ from components.providers import access, evc_choice, runtime, verdict
 from components.providers.accounted import accounted
 from migration import evc
 from migration.errors import Blocked, MigrationError
+from migration.model import Severity
 from vsphere import evc as vsphere_evc
 
 if TYPE_CHECKING:
@@ -143,9 +144,10 @@ def _set(cluster: str, setting: str) -> tuple[str, str]:
     state = vsphere_evc.read(site, cluster)
     choice = evc_choice.choose(state, setting)
     if state.current != choice.key:
-        against = evc.against(state, choice.key) or vsphere_evc.check(site, cluster, choice.key)
-        if against:
-            raise Blocked(against)
+        foreseen = evc.against(state, choice.key)
+        blocks = [concern for concern in foreseen if concern.severity is Severity.BLOCKS]
+        if against := blocks or vsphere_evc.check(site, cluster, choice.key):
+            raise Blocked((*against, *(concern for concern in foreseen if concern not in blocks)))
         vsphere_evc.configure(site, cluster, choice.key)
         runtime.current_call().say(f"EVC {state.current or 'off'} → {choice}")
     return choice.key, choice.because

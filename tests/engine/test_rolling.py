@@ -85,7 +85,7 @@ def test_previewed_stopped_killed_continued_and_settled(start: Callable[..., Any
     lab, site = start()
     said = site.preview()
     assert lab.writes == 0, "a preview changes nothing"
-    assert "prod to ESXi 7.0.3 build 21930508, one host at a time" in said
+    assert "prod to ESXi 7.0.3 build 21930508, one host at a time: needed now" in said
 
     lab.post(
         "/faults",

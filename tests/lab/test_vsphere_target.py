@@ -138,7 +138,11 @@ def test_a_vm_in_no_evc_cluster_needs_what_its_host_has(
     found = evc.read(sites.site("source"), "prod6")
     assert found.current == ""
     assert {guest.needs for guest in found.guests} == {"intel-ivybridge"}
-    assert [concern.id for concern in against(found, "intel-sandybridge")] == ["evc.vms-above"]
+    foreseen = against(found, "intel-sandybridge")
+    assert [concern.id for concern in foreseen] == ["evc.vms-may-be-above"], (
+        "vCenter does not say, so it is asked before"
+    )
+    assert "app01 (intel-ivybridge)" in foreseen[0].sentence
     assert "ActiveVMsBlockingEVC" in evc.check(sites.site("source"), "prod6", "intel-sandybridge")[0].sentence
 
 

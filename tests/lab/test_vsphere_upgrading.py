@@ -99,6 +99,30 @@ def test_to_look_changes_nothing_and_a_host_is_upgraded_with_nothing_left_behind
         assert lab.writes == writes, "settled stays settled"
 
 
+def test_the_first_of_two_steps_from_6_0_under_a_vcenter_6_7(started: Callable[..., Any]) -> None:
+    def older(scenario: dict[str, Any]) -> None:
+        scenario["vcenters"][0] |= {"version": "6.7.0", "build": "17713310", "api": "6.7.3"}
+        for one in scenario["vcenters"][0]["hosts"]:
+            one |= {"version": "6.0.0", "build": "3029758"}
+        for lun in scenario["arrays"][0]["luns"]:
+            lun["vmfs"]["version"] = 5
+        for vm in scenario["vms"]:
+            vm["hardware"] = 11
+        scenario["depots"][0]["profiles"][0] |= {"version": "6.7.0", "build": "17499825"}
+
+    with started(older) as (lab, site):
+        fleet = clustered(site).look()
+        found = {one.id: one.sentence for one in concerns(ONE, WANTED, fleet)}
+        assert "it takes two: to 6.5 or 6.7" in found["upgrade.path"]
+        assert "older than ESXi 7.0.3" in found["upgrade.vcenter"]
+        first = Wanted("6.7.0", 17499825)
+        assert concerns(ONE, first, fleet) == ()
+        clock = Clock(time.monotonic, lambda seconds: time.sleep(min(seconds, 0.5)))
+        member, _ = upgrade(ONE, first, clustered(site), Limits(), clock, lambda *_: None)
+        assert str(member) == "ESXi 6.7.0 build 17499825"
+        assert {one["version"] for one in lab.get("/state")["vcenters"]["site"]["hosts"]} == {"6.7.0", "6.0.0"}
+
+
 def test_with_drs_manual_the_vms_are_moved_one_by_one(started: Callable[..., Any]) -> None:
     def manual(scenario: dict[str, Any]) -> None:
         scenario["vcenters"][0]["datacenters"][0]["clusters"][0]["drs"] = {"enabled": True, "automation": "manual"}

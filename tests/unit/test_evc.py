@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from migration.errors import Blocked
 from migration.evc import Evc, Guest, Server, Traveller, against, choose, traveller
 from migration.evc_modes import Mode, covered
-from migration.model import Power, Vm
+from migration.model import Power, Severity, Vm
 from migration.observation import Host, Observation, SiteView
 from migration.wanted import Method, Stage
 from tests.fake_sites import a_vm
@@ -172,6 +172,18 @@ def test_lowering_names_who_runs_above_and_keeps_the_others_out_of_it() -> None:
     assert "set esxodus:target.cluster.evc to intel-cascadelake" in concern.remedy
     many = tuple(Guest(f"vm{number}", "esx70-1", "intel-cascadelake") for number in range(9))
     assert "and 4 more run with" in against(evc("intel-cascadelake", guests=many), "intel-haswell")[0].sentence
+
+
+def test_where_vcenter_does_not_say_what_runs_the_preview_warns_and_leaves_the_word_to_vcenter() -> None:
+    guests = (
+        Guest("vCLS (1)", "esx70-1", "intel-cascadelake", sure=False),
+        Guest("app01", "esx70-1", "intel-cascadelake"),
+    )
+    perhaps, sure = against(evc("intel-cascadelake", guests=guests), "intel-haswell")
+    assert (perhaps.id, perhaps.severity) == ("evc.vms-may-be-above", Severity.WARNS)
+    assert "may be less than vCLS (1) (intel-cascadelake) runs with" in perhaps.sentence
+    assert sure.id == "evc.vms-above"
+    assert against(evc("intel-cascadelake", guests=guests[:1]), "intel-cascadelake") == ()
 
 
 def sites(source: str = "6.7.0", target: str = "7.0.3", hosts: Iterable[Host] = ()) -> dict[str, SiteView]:

@@ -32,7 +32,14 @@ FOUND = {
     "upgrade.permission": (fleet(lacking=(("osaka", "Host.Config.Maintenance"),)), fleet()),
     "upgrade.host-out": (fleet(member("esx2", maintenance=True)), fleet(member("esx2", maintenance=True, ours=True))),
     "upgrade.not-n-plus-1": (fleet(member("esx2", memory=20.0), member("esx3", memory=20.0)), fleet()),
-    "upgrade.vm-nowhere": (fleet(vms=[LOCAL]), alone()),
+    "upgrade.vm-nowhere": (
+        fleet(member("esx2", vmotion=False), member("esx3", networks=frozenset()), vms=[vm("a", "esx1")]),
+        alone(),
+    ),
+    "upgrade.vm-local": (
+        alone(devices=(Device("iso", "CD/DVD drive 1", File("vmfs:local", "tools.iso")),)),
+        alone(devices=(Device("iso", "CD/DVD drive 1", File("vmfs:local", "tools.iso"), connected=False),)),
+    ),
     "upgrade.vm-suspended": (alone(power=Power.SUSPENDED), alone(power=Power.OFF)),
     "upgrade.vm-question": (alone(question=ASKING), fleet(vms=[vm("a", "esx2", question=ASKING)])),
     "upgrade.vm-fault-tolerant": (alone(fault_tolerant=True), alone()),
@@ -115,17 +122,27 @@ class TestNumbers:
         world = replace(fleet(vms=[]), members=fleet().members[:1])
         assert "upgrade.not-n-plus-1" in {one.id for one in concerns("esx1", WANTED, world)}
 
-    def test_the_table_has_a_row_for_each_host(self) -> None:
-        world = fleet(
-            upgraded("esx1"), member("esx2", memory=1000.0), vms=[LOCAL, replace(LOCAL, name="b", host="esx3")]
-        )
-        title, head, *rows = table(world, WANTED, NAMES).splitlines()
+    def test_the_table_has_a_row_for_each_host_and_says_what_holds_vms(self) -> None:
+        drive = (Device("hostMedia", "CD/DVD drive 1"),)
+        vms = [
+            LOCAL,
+            replace(LOCAL, name="b", host="esx3"),
+            vm("c", "esx3", devices=drive),
+            vm("d", "esx3", pinned="NUMA"),
+        ]
+        title, head, *rows = table(
+            fleet(upgraded("esx1"), member("esx2", memory=1000.0), vms=vms), WANTED, NAMES
+        ).splitlines()
         assert title.startswith("prod to ESXi 7.0.3 build 21930508")
-        assert head.split()[0] == "without"
+        assert head.split()[-4:] == ["rules", "local", "devices", "other"]
         assert [row.split()[0] for row in rows] == list(NAMES)
         assert rows[0].endswith("upgraded")
-        assert rows[1].endswith("fits")
-        assert rows[2].endswith("1 cannot")
+        assert rows[1].split()[-6:] == ["0", "0", "0", "0", "0", "fits"]
+        assert rows[2].split()[-6:] == ["3", "0", "1", "1", "1", "refused"]
+
+    def test_rules_that_hold_vms_are_counted(self) -> None:
+        (_, _, row, *_) = table(fleet(vms=APART), WANTED, NAMES).splitlines()
+        assert row.split()[-6:] == ["1", "1", "0", "0", "0", "refused"]
 
 
 class TestPaths:
