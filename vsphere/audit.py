@@ -28,7 +28,8 @@ READS: Final = frozenset(
     "FindByUuid", "SearchDatastoreSubFolders_Task", "QueryUnresolvedVmfsVolume", "EvcManager",
         "RetrieveDiskPartitionInfo",
         "QueryUnresolvedVmfsVolumes", "CheckConfigureEvcMode_Task", "HasPrivilegeOnEntities", "HasUserPrivilegeOnEntities",
-        "RetrieveDasAdvancedRuntimeInfo", "QueryOptions", "QueryDateTime", "QueryAssignedLicenses", "QueryConnectionInfo",
+        "RetrieveDasAdvancedRuntimeInfo", "QueryOptions", "QueryDateTime", "QueryAssignedLicenses",
+        "QueryConnectionInfoViaSpec",
         "FetchUserPrivilegeOnEntities", "RetrieveEntityPermissions", "RetrieveAllPermissions", "RetrieveRolePermissions",
         # vCenter looks again; nothing becomes another
         "RefreshDatastore", "RefreshDatastoreStorageInfo", "RefreshStorageSystem",

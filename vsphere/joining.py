@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 from pyVmomi import vim
 
@@ -38,7 +38,16 @@ def refusals(
 
     def _asked(name: str, thumbprint: str) -> Concern | None:
         try:
-            info: Any = datacenter.QueryConnectionInfo(name, PORT, username, password, thumbprint)
+            info = datacenter.QueryConnectionInfoViaSpec(
+                vim.host.ConnectSpec(
+                    hostName=name,
+                    port=PORT,
+                    sslThumbprint=thumbprint,
+                    userName=username,
+                    password=password,
+                    force=False,
+                )
+            )
         except vim.fault.SSLVerifyFault as fault:
             return new_site.THUMBPRINT.concern(
                 name, f"its certificate has the thumbprint {fault.thumbprint}, not the one that is written down"
