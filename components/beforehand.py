@@ -5,14 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from pulumi_vsphere import DistributedVirtualSwitch
-
+from components import site_concerns
 from components.adoption import Adoption, state_of_this_stack
 from components.providers import access
 from components.settings_networks import INSTALLED_SWITCH
 from migration import new_site
 from migration.errors import Blocked, SettingsError
-from migration.wanted import Method
 from vsphere import site_storage
 from vsphere.existing import Existing, There
 from vsphere.joining import refusals
@@ -23,11 +21,10 @@ from vsphere.site import Site
 from vsphere.watch import News
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from components.settings import Settings
     from components.settings_datastores import Datastore
-    from migration.model import Concern
     from migration.new_site import Stands
     from migration.wanted import Identity
     from vsphere.session import Session
@@ -61,25 +58,8 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
     adoption = Adoption(there, state_of_this_stack())
-    adoption.concerns = (*missing_vmotion(stack, there), *off_the_switch(stack, adoption, target_there.members))
+    adoption.concerns = tuple(site_concerns.found(stack, adoption, target_there))
     return adoption, travelling
-
-
-def off_the_switch(stack: Settings, adoption: Adoption, members: Callable[[str], Collection[str]]) -> Iterator[Concern]:
-    """Yield a warning for each host that is no member of a distributed switch that is adopted, by its UUID."""
-    switch = stack.target.switch
-    uuid = switch and adoption.sees("switch", switch.name, DistributedVirtualSwitch)
-    if switch and uuid:
-        hosts = [host.name for host in stack.target.hosts]
-        yield from new_site.off_the_switch(hosts, switch.name, members(uuid))
-
-
-def missing_vmotion(stack: Settings, there: Existing) -> list[Concern]:
-    """Return a warning for each host that will have no adapter for vMotion, where it is wanted."""
-    hosts = stack.target.hosts
-    has = {name.rpartition(" ")[0] for name in there["vMotion adapter"]} | {one.name for one in hosts if one.vmotion}
-    live = any(spec.method is Method.XVM for _, spec in stack.specs())
-    return list(new_site.without_vmotion([one.name for one in hosts], has, drs=stack.target.cluster.drs, live=live))
 
 
 def refuse_misplaced_hosts(stack: Settings, here: Mapping[str, Stands], elsewhere: Mapping[str, Stands]) -> None:

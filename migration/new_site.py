@@ -65,7 +65,15 @@ NOT_JOINING: Final = Kind(
     "see whether it is up, reached by that name from the vCenter, and of a version that this vCenter manages",
     "API: HostConnectFault",
 )
+OTHER_VLAN: Final = Kind(
+    "network.other-vlan",
+    Severity.WARNS,
+    "A declared network exists already, so it is left as it is, and has another VLAN than is declared.",
+    "correct vlan in esxodus:target, or the port group in vCenter",
+    "ours",
+)
 KINDS: Final = (
+    OTHER_VLAN,
     NO_VMOTION,
     NOT_ON_SWITCH,
     THUMBPRINT,
@@ -123,6 +131,21 @@ def off_the_switch(hosts: Iterable[str], switch: str, members: Collection[str]) 
     for host in hosts:
         if host not in members:
             yield NOT_ON_SWITCH.concern(host, f"it is no member of {switch!r}, so it has none of the networks on it")
+
+
+def other_vlan(network: str, declared: int, has: Mapping[int, Collection[str]]) -> Iterator[Concern]:
+    """Yield a warning for each VLAN that a network, which is adopted, has other than the declared one; 0: none.
+
+    `has` names the hosts for each VLAN; no hosts where it has the same on all.
+    """
+    for vlan, hosts in has.items():
+        if vlan != declared:
+            on = f" on {', '.join(hosts)}" if hosts else ""
+            yield OTHER_VLAN.concern(network, f"it has {_vlan(vlan)}{on}, and is declared with {_vlan(declared)}")
+
+
+def _vlan(number: int) -> str:
+    return f"VLAN {number}" if number else "no VLAN"
 
 
 def _in(stands: Stands) -> str:

@@ -122,15 +122,18 @@ def test_a_host_that_is_not_there_needs_its_thumbprint(tmp_path: Path) -> None:
         assert lab.writes == 0
 
 
-def test_hosts_that_an_adopted_switch_has_not_are_named(tmp_path: Path) -> None:
+def test_what_an_adopted_switch_has_not_as_declared_is_named(tmp_path: Path) -> None:
     def switched(scenario: dict[str, Any]) -> None:
         half_built(scenario)
-        scenario["vcenters"][1]["datacenters"][0]["switches"] = [{"name": "dvs-prod7", "version": "7.0.3"}]
+        there = scenario["vcenters"][1]["datacenters"][0]
+        there["switches"] = [{"name": "dvs-prod7", "version": "7.0.3"}]
+        there["networks"] = [{"name": "pg-prod", "vlan": 21, "switch": "dvs-prod7"}]
 
     with a_lab(tmp_path, switched) as lab:
         said = Site(tmp_path / "clone", site_config(lab, {})).preview()
         assert "esx70-2.lab: it is no member of 'dvs-prod7', so it has none of the networks on it" in said
         assert "esx70-1.lab: it is no member" not in said
+        assert "pg-prod: it has VLAN 21, and is declared with VLAN 20 [network.other-vlan]" in said
         assert lab.writes == 0
 
 

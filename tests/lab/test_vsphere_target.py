@@ -176,6 +176,30 @@ def test_what_another_datacenter_has_is_not_ours_to_adopt(built: Lab) -> None:
     assert there.hosts() == dict.fromkeys(HOSTS, Stands("prod7", "tokyo7", str(endpoint)))
 
 
+def test_the_vlans_of_networks_that_exist(start: Callable[[Path], Lab], tmp_path: Path) -> None:
+    scenario = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    scenario["vcenters"][1]["datacenters"] = [
+        {
+            "name": "tokyo7",
+            "clusters": [{"name": "prod7", "hosts": HOSTS}],
+            "switches": [{"name": "dvs7", "version": "7.0.3"}],
+            "networks": [{"name": "pg-prod", "vlan": 20, "switch": "dvs7"}, {"name": "pg-dmz", "vlan": 30}],
+        }
+    ]
+    file = tmp_path / "vlans.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    there = There(endpoints(start(file))["target"])
+    found = there.vlans("tokyo7")
+    assert found["network"] == {"pg-prod": 20}
+    assert there.vlans("osaka7")["network"] == {}
+    assert {name: found["host network"][f"{HOSTS[0]} {name}"] for name in ("pg-dmz", "Management Network")} == {
+        "pg-dmz": 30,
+        "Management Network": 0,
+    }
+    (uuid,) = there.ids("tokyo7")["switch"].values()
+    assert there.members(uuid) == set(HOSTS)
+
+
 def test_why_a_host_would_not_join(start: Callable[[Path], Lab], tmp_path: Path) -> None:
     scenario = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
     source, target = scenario["vcenters"]
