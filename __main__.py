@@ -23,7 +23,7 @@ except MigrationError as error:
 
 preview = stack.checked() if pulumi.runtime.is_dry_run() else 0
 target = TargetSite("target", stack, adoption, preview=preview)
-storage = SourceStorage("old-array", stack, preview=preview, after=[target])
+storage = SourceStorage("old-array", stack, preview=preview, adoption=adoption, after=[target])
 parts: list[pulumi.Resource] = [target, storage]
 if stack.target.cluster.evc is not None:
     parts.append(EvcMode("evc", stack.target, preview, pulumi.ResourceOptions(depends_on=[target])))

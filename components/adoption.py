@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
+import pulumi.dynamic
 
 from migration.errors import Unexpected
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 5.0
 """Seconds for which reading the stack's own state is tried again."""
+
+
+Owned = Mapping[tuple[str, str], Mapping[str, Any]]
+"""What a stack's state holds: outputs by resource type and logical name."""
 
 
 class Adoption:
@@ -27,11 +33,16 @@ class Adoption:
     concerns: tuple[Concern, ...] = ()
     """What the operator is to be warned of at the site as a whole."""
 
-    def __init__(self, existing: Existing, owned: frozenset[tuple[str, str]]) -> None:
-        """Take what exists (kind to name to id) and what the state holds (resource type and logical name)."""
+    def __init__(self, existing: Existing, owned: Owned) -> None:
+        """Take what exists (kind to name to id) and what the state holds (resource type and logical name, to the outputs)."""
         self._existing = existing
         self._owned = owned
         self.adopted: list[str] = []
+
+    def told(self, resource: type[pulumi.dynamic.Resource], name: str) -> Mapping[str, Any]:
+        """Return the outputs of one of our own resources as the state has them; nothing of one that is not there."""
+        kind = f"pulumi-python:dynamic/esxodus:{resource.__name__}"
+        return self._owned.get((kind, name), {})
 
     def id_of(self, kind: str, name: str, resource: type[pulumi.CustomResource]) -> str | None:
         """Return the id of a thing to adopt, None for one to declare; what is adopted is listed in `adopted`."""
@@ -47,8 +58,8 @@ class Adoption:
         return self._existing.get(kind, {}).get(name)
 
 
-def state_of_this_stack() -> frozenset[tuple[str, str]]:
-    """Return type and logical name of every resource that this stack's state holds; empty where there is no state yet.
+def state_of_this_stack() -> Owned:
+    """Return the outputs of every resource that this stack's state holds, by type and logical name; empty where there is none.
 
     Raises: Unexpected where the state cannot be read.
     """
@@ -57,10 +68,11 @@ def state_of_this_stack() -> frozenset[tuple[str, str]]:
     while True:
         try:
             read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
-            return frozenset(_type_and_name(urn) for urn in (read.value or {}).get("outputs", {}))
+            resources = (read.value or {}).get("outputs", {})
+            return {_type_and_name(urn): (told or {}).get("outputs") or {} for urn, told in resources.items()}
         except Exception as error:
             # Just now the engine writes that this run has begun. The file backend replaces the state in one step, but not
-            # the small file of attributes beside it, and a reader that comes in between is answered with "EOF".
+            # the small file of attributes beside it (tools.toolchain.backend), and who reads in between is told "EOF".
             if time.monotonic() > deadline:
                 raise Unexpected(f"the state of stack {name} cannot be read: {error}") from error
             time.sleep(0.1)

@@ -44,7 +44,9 @@ def cross_checked(data: Mapping[str, Any]) -> list[str]:
         *settings_checks_networks.problems(target),
         *_twice("esxodus:oldDatastores", "datastore", old),
         *_old_and_new(old, _named(new)),
-        *settings_checks_fabric.problems(_keys(data.get("fabric")), data.get("fabricPassword")),
+        *settings_checks_fabric.problems(
+            _keys(data.get("fabric")), data.get("fabricPassword"), [name.lower() for name in _named(hosts)]
+        ),
         *_twice("esxodus:waves", "wave", _named(waves)),
         *_twice("esxodus:waves", "VM", [f"{name} {uuid}".strip() for _, name, uuid in vms]),
         *_unclear(vms),

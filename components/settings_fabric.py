@@ -22,7 +22,7 @@ class FabricSwitch(Model):
     thumbprint: Thumbprint | None = None
     ca_file: str | None = None
     vfid: Annotated[int, Field(ge=1, le=128)] | None = None
-    hbas: Annotated[tuple[Adapter, ...], Field(min_length=1)] = ("vmhba2",)
+    hbas: tuple[Adapter, ...] = ()
     targets: tuple[PortName, ...] = ()
     vsan: Annotated[int, Field(ge=1, le=4093)] | None = None
     configuration: FabricName | None = None

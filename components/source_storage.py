@@ -15,6 +15,7 @@ from migration.wanted import Stage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from components.adoption import Adoption
     from components.settings import Settings
 
 
@@ -31,14 +32,20 @@ class SourceStorage(pulumi.ComponentResource):
         stack: Settings,
         *,
         preview: int,
+        adoption: Adoption | None = None,
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare that the old datastores are mounted, once everything in `after` is complete. `preview`: as for a VM."""
+        """Declare that the old datastores are mounted, once everything in `after` is complete. `preview`: as for a VM.
+
+        `adoption` knows what the state says of the zones.
+        """
         super().__init__("esxodus:index:SourceStorage", name, None, opts)
         self._name = name
         self._stack = stack
         self._preview = preview
+        zones = adoption.told(FabricZones, f"{name} zones") if adoption else {}
+        self._remembered = {"made": zones.get("made") or {}, "targets": zones.get("reached") or []}
         self._hosts = [host.name for host in stack.target.hosts]
         self._zones = self._zoned(list(after)) if stack.fabric.fabrics else None
         before = [*after, self._zones] if self._zones else list(after)
@@ -48,7 +55,7 @@ class SourceStorage(pulumi.ComponentResource):
             retired=stack.retiring,
             hosts=self._hosts,
             preview=preview,
-            paths=self._zones.paths if self._zones else 0,
+            reach=self._zones.reach if self._zones else {},
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
         self.register_outputs({})
@@ -60,6 +67,7 @@ class SourceStorage(pulumi.ComponentResource):
             hosts=self._hosts,
             datastores=self._stack.old_names,
             preview=self._preview,
+            remembered=self._remembered,
             closing=self._stack.closing,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
@@ -98,8 +106,7 @@ class SourceStorage(pulumi.ComponentResource):
                 f"{self._name} zones removed",
                 fabric=self._fabric(),
                 made=self._zones.made,
-                hosts=self._hosts,
-                datastores=self._stack.old_names,
+                remembered=self._remembered,
                 preview=self._preview,
                 opts=pulumi.ResourceOptions(depends_on=[retired]),
             )

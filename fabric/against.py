@@ -36,7 +36,7 @@ class Against(enum.Enum):
     FOREIGN = Kind(
         "fabric.zone-foreign",
         Severity.BLOCKS,
-        "A zone has a name that we would give, and members that are neither of the new hosts nor of the old array.",
+        "A name that we would give is that of an alias, of a configuration, or of a zone with members that are not known here.",
         "rename or remove that zone, or set esxodus:fabric.prefix to another word",
         "ours",
     )
@@ -46,6 +46,27 @@ class Against(enum.Enum):
         "A zone that we made has been changed by somebody; it is not taken away.",
         "see who needs it, and remove it by hand where nobody does",
         "ours",
+    )
+    ELSEWHERE = Kind(
+        "fabric.zone-elsewhere",
+        Severity.WARNS,
+        "Another configuration names a zone that we made, too: it is taken out of the one in effect, and stays defined.",
+        "take it out of that configuration, and delete it, once nobody needs either",
+        "F1",
+    )
+    GONE_FROM_SETTINGS = Kind(
+        "fabric.unnamed",
+        Severity.BLOCKS,
+        "We made zones in a fabric that the settings do not name any more, so that they cannot be taken away.",
+        "name the fabric in esxodus:fabric.fabrics again, as it was called",
+        "ours",
+    )
+    UNTOLD = Kind(
+        "fabric.host-untold",
+        Severity.BLOCKS,
+        "A port for which we made a zone is of a host that is not connected, or not there: it may still use the old array.",
+        "reconnect the host; or have the SAN team remove its zone by hand once it is gone for good",
+        "S43",
     )
     LAST = Kind(
         "fabric.last-zones",
@@ -107,7 +128,7 @@ class Against(enum.Enum):
         "fabric.switch",
         Severity.BLOCKS,
         "A fabric's switch does not answer, refuses the login, or is one that its REST interface cannot zone.",
-        "correct esxodus:fabric.fabrics and fabricPassword; Fabric OS 8.2.1 or later is needed",
+        "correct esxodus:fabric.fabrics and fabricPassword; Fabric OS 8.2.1b or later is needed",
         "F1, F2",
     )
 

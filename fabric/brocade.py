@@ -12,6 +12,7 @@ import base64
 import contextlib
 import http.client
 import json
+import re
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -20,7 +21,7 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 from fabric.against import Against
-from fabric.zoning import PEER, Change, Defined, Zone, Zoning
+from fabric.zoning import PEER, STANDARD, Change, Defined, Zone, Zoning
 from migration.errors import Blocked, MigrationError, Paused, Refused, SessionLost, Transient, Unexpected, Unreachable
 from vsphere import audit, tls
 from vsphere.tls import Endpoint
@@ -30,12 +31,16 @@ ZONING: Final = "/rest/running/brocade-zone"
 """The full form: Fabric OS 9.1 and later refuse the short one, /zoning (F3)."""
 NAME_SERVER: Final = "/rest/running/brocade-name-server/fibrechannel-name-server"
 SWITCH: Final = "/rest/running/brocade-fibrechannel-switch/fibrechannel-switch"
-OLDEST: Final = (8, 2, 1)
-"""The first Fabric OS whose REST interface zones (F2: OpenStack's driver needs it too)."""
+OLDEST: Final = (8, 2, 1, "b")
+"""The first Fabric OS that has the full form of the path (F1)."""
+NO_CONFIGURATION: Final = "d__efault__Cfg"
+"""What Fabric OS calls it that no configuration is in effect and nobody sees anybody (F1)."""
 BUSY_FOR: Final = 90.0
 """Seconds for which a switch that wants to be left alone, or has no session free, is tried again."""
 IDLE: Final = 4.0
 """Seconds between two tries: by default a switch that had 30 requests in 30 s wants none for 3 s (F4)."""
+AT_IT: Final = 30.0
+"""Seconds for which a switch may be at enabling a configuration whose answer was lost."""
 PATIENCE: Final = 60.0
 """Seconds without a byte after which a call counts as lost."""
 _ABORT: Final = 4
@@ -94,7 +99,7 @@ class Switch:
         about = _one(self._get(SWITCH, "fibrechannel-switch"))
         firmware = str(about.get("firmware-version", ""))
         if _version(firmware) < OLDEST:
-            oldest = ".".join(map(str, OLDEST))
+            oldest = f"{'.'.join(map(str, OLDEST[:3]))}{OLDEST[3]}"
             raise Refused(
                 f"{self.endpoint}: it runs Fabric OS {firmware or '(unknown)'}, whose REST interface does not zone; "
                 f"{oldest} does"
@@ -106,12 +111,13 @@ class Switch:
 
     def _zoning(self, ports: frozenset[str]) -> Zoning:
         effective = self._effective()
+        name = str(effective.get("cfg-name") or "").removeprefix(NO_CONFIGURATION)
         return Zoning(
             fabric=self.fabric,
-            configuration=str(effective.get("cfg-name") or ""),
+            configuration=name,
             effective={zone.name: zone for zone in _zones(effective.get("enabled-zone"))},
             defined=self.defined(),
-            checksum=str(effective.get("checksum") or ""),
+            checksum=str(effective["checksum"]),
             transaction=int(effective.get("transaction-token") or 0),
             ports=ports,
         )
@@ -125,7 +131,7 @@ class Switch:
         return Defined(
             zones={zone.name: zone for zone in _zones(told.get("zone"))},
             aliases={
-                str(one["alias-name"]): _names(one.get("member-entry"), "alias-entry-name")
+                str(one["alias-name"]): _ports(_names(one.get("member-entry"), "alias-entry-name"))
                 for one in _listed(told.get("alias"))
             },
             configurations={
@@ -141,35 +147,53 @@ class Switch:
         Raises: Blocked where somebody has changed the zoning meanwhile, or has a transaction open; Unexpected where what would
             be saved, or what is in effect afterwards, is not what was meant; MigrationError.
         """
-        begun = False
+        self._as_read(before)
+        begun = enabling = False
         try:
             with self._meanwhile(before):
                 for method, path, body in _calls(before, change):
-                    begun = True
                     self._write(method, path, body)
+                    begun = True
             self._same(before, change)
-            with self._meanwhile(before):
+            enabling = True
+            with self._meanwhile(before), self._peer.unhurried():
                 enable = f"{ZONING}/effective-configuration/cfg-name/{quote(before.configuration)}"
                 self._write("PATCH", enable, {"checksum": before.checksum})
         except Unreachable:
             # The session does not hang on the connection: it can tell whether the change was made.
-            return self._after(before, change, begun=begun)
+            return self._after(before, change, AT_IT if enabling else 0.0)
         except MigrationError:
-            if begun:
+            if begun:  # else a transaction that is open is somebody else's
                 self._abort()
             raise
         return self._verified(before, change)
 
-    def _after(self, before: Zoning, change: Change, *, begun: bool) -> Zoning:
-        """Find out what a call has done whose answer was lost."""
-        now = self._zoning(before.ports)
-        if now.checksum != before.checksum:
-            return self._verified(before, change)
-        if begun:
-            self._abort()
-        raise Transient(
-            f"{self.fabric}: the connection to its switch was lost before anything was in effect; nothing is changed"
-        )
+    def _as_read(self, before: Zoning) -> None:
+        """See that nobody has changed anything, or begun to, since it was read: an idle connection may also have ended.
+
+        Raises: Blocked.
+        """
+        now = self._effective()
+        self._unchanged(before, "nothing of ours was begun", now)
+        if token := int(now.get("transaction-token") or 0):
+            sentence = f"somebody has opened a zoning transaction on the switch just now (token {token})"
+            raise Blocked([Against.TRANSACTION.concern(self.fabric, sentence)])
+
+    def _after(self, before: Zoning, change: Change, patience: float) -> Zoning:
+        """Find out what a call has done whose answer was lost; a switch may be at it for some seconds still.
+
+        Raises: Transient where nothing of it is in effect by then.
+        """
+        until = time.monotonic() + patience
+        while str((now := self._effective())["checksum"]) == before.checksum:
+            if not int(now.get("transaction-token") or 0) or time.monotonic() >= until:
+                self._abort()
+                raise Transient(
+                    f"{self.fabric}: the connection to its switch was lost, and nothing of ours is in effect; "
+                    "run again: what is there then is read anew"
+                )
+            time.sleep(1)
+        return self._verified(before, change)
 
     def _verified(self, before: Zoning, change: Change) -> Zoning:
         after = self._zoning(before.ports)
@@ -200,14 +224,14 @@ class Switch:
         ]
         if not wrong:
             return
-        self._unchanged(before, f"it would also change {', '.join(wrong)}")
+        self._unchanged(before, f"it would also change {', '.join(wrong)}", self._effective())
         raise Unexpected(
             f"{self.fabric}: the transaction would also change {', '.join(wrong)}: it is dropped, nothing is saved"
         )
 
-    def _unchanged(self, before: Zoning, problem: str) -> None:
+    def _unchanged(self, before: Zoning, problem: str, now: Mapping[str, Any]) -> None:
         """Raise Blocked where the zoning that is saved is not what was read: that is what the problem comes from."""
-        if str(self._effective().get("checksum") or "") != before.checksum:
+        if str(now["checksum"]) != before.checksum:
             sentence = f"the zoning has another checksum now than when it was read ({problem})"
             raise Blocked([Against.MEANWHILE.concern(self.fabric, sentence)])
 
@@ -220,7 +244,7 @@ class Switch:
         try:
             yield
         except Refused as error:
-            self._unchanged(before, str(error))
+            self._unchanged(before, str(error), self._effective())
             if "transaction" in str(error).lower():
                 raise Blocked([Against.TRANSACTION.concern(self.fabric, f"the switch says: {error}")]) from error
             raise
@@ -230,14 +254,19 @@ class Switch:
             self._write("PATCH", f"{ZONING}/effective-configuration/cfg-action/{_ABORT}", None)
 
     def _effective(self) -> Mapping[str, Any]:
-        return _one(self._get(f"{ZONING}/effective-configuration", "effective-configuration"))
+        told = _one(self._get(f"{ZONING}/effective-configuration", "effective-configuration"))
+        if not told.get("checksum"):
+            raise Unexpected(
+                f"{self.endpoint}: it tells no checksum of its zoning, without which nothing is safe to do"
+            )
+        return told
 
     def _get(self, path: str, key: str) -> Any:
         try:
             status, _, body = self._patiently("GET", path, self._token, None)
         except Unreachable:  # a read may be repeated; the connection is opened anew
             status, _, body = self._patiently("GET", path, self._token, None)
-        if status == http.HTTPStatus.NOT_FOUND:
+        if status == http.HTTPStatus.NOT_FOUND and path == NAME_SERVER:
             return None  # Fabric OS answers an empty list so
         self._accept(f"reading {key}", status, body)
         try:
@@ -296,21 +325,19 @@ def _calls(before: Zoning, change: Change) -> Iterator[tuple[str, str, Mapping[s
     defined = f"{ZONING}/defined-configuration"
     configuration = f"{defined}/cfg/cfg-name/{quote(before.configuration)}"
     members = before.defined.configurations.get(before.configuration, ())
-    rest = [name for name in members if name not in change.remove]
+    rest = [name for name in members if name not in (*change.leave, *change.remove)]
     if len(rest) < len(members):
         yield "PATCH", configuration, {"member-zone": {"zone-name": rest}}
     for name in change.remove:
-        if name in before.defined.zones:
-            yield "DELETE", f"{defined}/zone/zone-name/{quote(name)}", None
-    for zone in change.add:
-        entries: dict[str, Any] = {"entry-name": list(zone.members)}
-        body: dict[str, Any] = {"member-entry": entries}
+        yield "DELETE", f"{defined}/zone/zone-name/{quote(name)}", None
+    for zone in (*change.add, *change.extend):  # of a zone that is there, a POST adds members (F5)
+        entries = {"entry-name": list(zone.members), "principal-entry-name": list(zone.principals)}
+        body: dict[str, Any] = {"member-entry": {key: ports for key, ports in entries.items() if ports}}
         if zone.type == PEER:
-            entries["principal-entry-name"] = list(zone.principals)
             body["zone-type"] = zone.type
         yield "POST", f"{defined}/zone/zone-name/{quote(zone.name)}", body
-    if change.add:
-        yield "POST", configuration, {"member-zone": {"zone-name": [zone.name for zone in change.add]}}
+    if joining := [*change.join, *(zone.name for zone in change.add)]:
+        yield "POST", configuration, {"member-zone": {"zone-name": joining}}
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any], same: Any) -> list[str]:
@@ -338,7 +365,8 @@ def _zones(told: Any) -> Iterator[Zone]:
     for one in _listed(told):
         entry = one.get("member-entry")
         members, principals = (_ports(_names(entry, key)) for key in ("entry-name", "principal-entry-name"))
-        yield Zone(str(one["zone-name"]), members, principals, int(one.get("zone-type") or 0))
+        # Its type stands in one of two fields, by the version (F1); who has principals is a peer zone.
+        yield Zone(str(one["zone-name"]), members, principals, PEER if principals else STANDARD)
 
 
 def _ports(members: tuple[str, ...]) -> tuple[str, ...]:
@@ -346,10 +374,10 @@ def _ports(members: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(member.lower() if member.count(":") == 7 else member for member in members)
 
 
-def _version(firmware: str) -> tuple[int, ...]:
-    """Return (9, 1, 1) of "v9.1.1c"."""
-    numbers = firmware.lstrip("vV").split(".")
-    return tuple(int("".join(digit for digit in part[:2] if digit.isdigit()) or 0) for part in numbers[:3])
+def _version(firmware: str) -> tuple[int, int, int, str]:
+    """Return (9, 1, 1, "c") of "v9.1.1c", or of "v9.1.1c1"; zeros where it is none."""
+    found = re.match(r"[vV]?(\d+)\.(\d+)\.(\d+)([a-z]?)", firmware)
+    return (int(found[1]), int(found[2]), int(found[3]), found[4]) if found else (0, 0, 0, "")
 
 
 def _reason(body: bytes) -> str:

@@ -1,4 +1,7 @@
-"""The commands that people type in to zone by hand: Fabric OS of Brocade, and NX-OS of Cisco. Pure."""
+"""The commands that people type in to zone by hand: Fabric OS of Brocade, and NX-OS of Cisco. Pure.
+
+Each list begins with what has to be so first: both families enable a whole configuration by its name, whatever is in it.
+"""
 
 from __future__ import annotations
 
@@ -7,74 +10,95 @@ from collections.abc import Sequence
 from fabric.zoning import PEER, Zone
 
 
-def brocade(configuration: str, zones: Sequence[Zone]) -> list[str]:
-    """Return the commands of Fabric OS that add the zones to a configuration and enable it; that one asks first."""
-    lines = [
-        "cfgtransshow   # there must be no outstanding zoning transaction",
-        "cfgactvshow    # keep what this prints",
-    ]
-    for zone in zones:
-        if zone.type == PEER:
-            principals, members = (";".join(names) for names in (zone.principals, zone.members))
-            lines.append(f'zonecreate --peerzone "{zone.name}" -principal "{principals}" -members "{members}"')
-        else:
-            lines.append(f'zonecreate "{zone.name}", "{";".join(zone.members)}"')
-    names = ";".join(zone.name for zone in zones)
+def brocade(configuration: str, zones: Sequence[Zone], more: Sequence[Zone] = ()) -> list[str]:
+    """Return the commands of Fabric OS that add zones to the configuration in effect, and members (`more`) to zones there."""
     return [
-        *lines,
-        f'cfgadd "{configuration}", "{names}"',
+        *_brocade_first(configuration),
+        *(_zone("zonecreate", zone) for zone in zones),
+        *(_zone("zoneadd", zone) for zone in more),
+        *(f'cfgadd "{configuration}", "{zone.name}"' for zone in zones),
+        *_brocade_last(configuration),
+    ]
+
+
+def brocade_removal(configuration: str, names: Sequence[str]) -> list[str]:
+    """Return the commands of Fabric OS that take zones out of the configuration in effect and delete them."""
+    return [
+        *_brocade_first(configuration),
+        *(f'cfgremove "{configuration}", "{name}"' for name in names),
+        *(f'zonedelete "{name}"' for name in names),
+        *_brocade_last(configuration),
+    ]
+
+
+def _brocade_first(configuration: str) -> list[str]:
+    return [
+        "cfgtransshow   # stop if a zoning transaction is outstanding",
+        f'cfgactvshow    # stop if the effective configuration is not "{configuration}"; keep what this prints',
+        f'cfgshow "{configuration}"   # stop if its zones are not those in effect: cfgenable would bring in the others too',
+    ]
+
+
+def _brocade_last(configuration: str) -> list[str]:
+    return [
+        "cfgshow --transdiffs   # stop, and cfgtransabort, if this shows any other change",
         f'cfgenable "{configuration}"',
         "cfgactvshow    # all other zones are as before",
     ]
 
 
-def brocade_removal(configuration: str, names: Sequence[str]) -> list[str]:
-    """Return the commands of Fabric OS that take zones out of a configuration and delete them."""
-    return [
-        "cfgtransshow   # must say that there is no outstanding zoning transaction",
-        f'cfgremove "{configuration}", "{";".join(names)}"',
-        *(f'zonedelete "{name}"' for name in names),
-        f'cfgenable "{configuration}"',
-    ]
+def _zone(command: str, zone: Zone) -> str:
+    if zone.type != PEER:
+        return f'{command} "{zone.name}", "{";".join(zone.members)}"'
+    parts = [f'-principal "{";".join(zone.principals)}"'] if zone.principals else []
+    parts += [f'-members "{";".join(zone.members)}"'] if zone.members else []
+    return f'{command} --peerzone "{zone.name}" {" ".join(parts)}'
 
 
-def cisco(vsan: int, zoneset: str, zones: Sequence[Zone]) -> list[str]:
-    """Return the commands of NX-OS that add the zones to a zone set of a VSAN and activate it."""
+def cisco(vsan: int, zoneset: str, zones: Sequence[Zone], more: Sequence[Zone] = ()) -> list[str]:
+    """Return the commands of NX-OS that add zones to the active zone set of a VSAN, and members (`more`) to zones there."""
     lines = [
-        f"show zone status vsan {vsan}   ! no session may be open",
-        f"show zoneset active vsan {vsan}   ! keep what this prints",
+        *_cisco_first(vsan, zoneset, peers=any(zone.type == PEER for zone in (*zones, *more))),
         "configure terminal",
     ]
-    for zone in zones:
+    for zone in (*zones, *more):
         lines.append(f"zone name {zone.name} vsan {vsan}")
-        if zone.type == PEER:
-            lines += [f"  member pwwn {port} target" for port in zone.principals]
-            lines += [f"  member pwwn {port} init" for port in zone.members]
-        else:
-            lines += [f"  member pwwn {port}" for port in zone.members]
+        target, initiator = (" target", " init") if zone.type == PEER else ("", "")
+        lines += [f"  member pwwn {port}{target}" for port in zone.principals]
+        lines += [f"  member pwwn {port}{initiator}" for port in zone.members]
         lines.append("  exit")
-    lines.append(f"zoneset name {zoneset} vsan {vsan}")
-    lines += [f"  member {zone.name}" for zone in zones]
-    return [
-        *lines,
-        "  exit",
-        f"zoneset activate name {zoneset} vsan {vsan}",
-        f"zone commit vsan {vsan}   ! in enhanced mode",
-        "end",
-        "copy running-config startup-config",
-    ]
+    if zones:
+        lines += [f"zoneset name {zoneset} vsan {vsan}", *(f"  member {zone.name}" for zone in zones), "  exit"]
+    return [*lines, *_cisco_last(vsan, zoneset)]
 
 
 def cisco_removal(vsan: int, zoneset: str, names: Sequence[str]) -> list[str]:
-    """Return the commands of NX-OS that take zones out of a zone set and delete them."""
+    """Return the commands of NX-OS that take zones out of the active zone set and delete them."""
     return [
+        *_cisco_first(vsan, zoneset),
         "configure terminal",
         f"zoneset name {zoneset} vsan {vsan}",
         *(f"  no member {name}" for name in names),
         "  exit",
         *(f"no zone name {name} vsan {vsan}" for name in names),
+        *_cisco_last(vsan, zoneset),
+    ]
+
+
+def _cisco_first(vsan: int, zoneset: str, *, peers: bool = False) -> list[str]:
+    smart = ", or smart-zoning is not enabled" if peers else ""
+    return [
+        f"show zone status vsan {vsan}   ! stop if a session is open, default-zone is permit{smart}; note the mode",
+        f"show zoneset active vsan {vsan}   ! stop if it is not {zoneset}; keep what this prints",
+        f"show zoneset name {zoneset} vsan {vsan}   ! stop if its zones are not those: activating would exchange them all",
+    ]
+
+
+def _cisco_last(vsan: int, zoneset: str) -> list[str]:
+    return [
         f"zoneset activate name {zoneset} vsan {vsan}",
-        f"zone commit vsan {vsan}   ! in enhanced mode",
+        f"zone commit vsan {vsan}   ! only where the mode is enhanced",
         "end",
+        f"show zoneset active vsan {vsan}   ! all other zones are as before",
         "copy running-config startup-config",
     ]

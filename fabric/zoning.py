@@ -56,6 +56,23 @@ class Zone:
             return one in self.members and other in self.members
         return (one in self.principals and other in self.members) or (other in self.principals and one in self.members)
 
+    @property
+    def all(self) -> frozenset[str]:
+        """All members, whatever they are."""
+        return frozenset((*self.members, *self.principals))
+
+    def with_more(self, more: Zone) -> Zone:
+        """Return it with the members of another one too."""
+        return replace(self, members=(*self.members, *more.members), principals=(*self.principals, *more.principals))
+
+    def without(self, other: Zone) -> Zone:
+        """Return it without the members that another one has."""
+        members, principals = (
+            tuple(one for one in mine if one not in theirs)
+            for mine, theirs in ((self.members, other.members), (self.principals, other.principals))
+        )
+        return replace(self, members=members, principals=principals)
+
     def same(self, other: Zone) -> bool:
         """Say whether both let the same ports see each other; the order in which they are listed means nothing."""
         mine, theirs = ((set(zone.members), set(zone.principals), zone.type) for zone in (self, other))
@@ -115,39 +132,50 @@ class Zoning:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Zones that are added to the configuration that is in effect, and names of ours that are taken out of it."""
+    """What is done to the configuration in effect and to the zones of ours in it.
+
+    `add`: zones that are made. `extend`: zones that are there, each with the members that it lacks. `join`: zones that are
+    defined and only put into the configuration. `leave`: zones that are only taken out of it. `remove`: taken out and deleted.
+    """
 
     add: tuple[Zone, ...] = ()
+    extend: tuple[Zone, ...] = ()
+    join: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Say whether there is anything to do."""
-        return bool(self.add or self.remove)
+        return bool(self.add or self.extend or self.join or self.leave or self.remove)
 
     def defined(self, before: Zoning) -> Defined:
         """Return what is defined once it is made: all else as it was."""
         zones = {name: zone for name, zone in before.defined.zones.items() if name not in self.remove}
+        zones |= {zone.name: zone for zone in self.add}
+        zones |= {more.name: zones[more.name].with_more(more) for more in self.extend if more.name in zones}
         configurations = dict(before.defined.configurations)
-        kept = [name for name in configurations.get(before.configuration, ()) if name not in self.remove]
-        configurations[before.configuration] = (*kept, *(zone.name for zone in self.add))
-        return Defined(zones | {zone.name: zone for zone in self.add}, before.defined.aliases, configurations)
+        out = {*self.leave, *self.remove}
+        kept = [name for name in configurations.get(before.configuration, ()) if name not in out]
+        configurations[before.configuration] = (*kept, *self.join, *(zone.name for zone in self.add))
+        return Defined(zones, before.defined.aliases, configurations)
 
     def effective(self, before: Zoning) -> dict[str, Zone]:
         """Return the zones in effect once it is made: all others as they were."""
-        others = {name: zone for name, zone in before.effective.items() if name not in self.remove}
-        return others | {zone.name: zone for zone in self.add}
+        return self.defined(before).resolved(before.configuration)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do in one fabric, what stands against it, and which target ports each host reaches once it is done."""
+    """What to do in one fabric, what stands against it, and what the hosts reach there once it is done.
+
+    `reach`: by host and target port, how many of the host's ports see it. `zones`: all zones of ours that should be there.
+    """
 
     fabric: str
     change: Change = Change()
     concerns: tuple[Concern, ...] = ()
-    reach: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    reach: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     zones: tuple[Zone, ...] = ()
-    """All zones of ours that should be there, those too that are there already."""
 
 
 def zone_name(prefix: str, *parts: str) -> str:
@@ -184,42 +212,61 @@ def plan(
     seen: Zoning,
     initiators: Sequence[Initiator],
     targets: Sequence[str],
-    known: Collection[str],
+    made: Mapping[str, Zone],
     *,
     style: str = INITIATOR,
     prefix: str = "esxodus",
 ) -> Plan:
     """Return what to do in a fabric so that each initiator that is logged in there reaches each target port that is.
 
-    `known` are ports of the new site's hosts beside these: a zone with a name of ours is made anew where it has no members but
-    all these, so that nobody else can lose anything.
+    `made` are the zones of this fabric that we have made, as we left them. A zone of ours only ever grows: a port that is away
+    just now, or was taken out of the settings, keeps what it has until the zones go.
     """
     here = [one for one in initiators if one.wwpn in seen.ports]
     ports = [one for one in targets if one in seen.ports]
-    ours = {zone.name for zone in wanted(seen.fabric, here, ports, style=style, prefix=prefix)}
-    own = {*known, *targets, *(one.wwpn for one in initiators)}
-    lacking = [one for one in here if not all(seen.lets(one.wwpn, port, but=ours) for port in ports)]
-    zones = wanted(seen.fabric, lacking, ports, style=style, prefix=prefix)
-    add, remove, concerns = [], [], list(against(seen))
+    zones = wanted(seen.fabric, here, ports, style=style, prefix=prefix)
+    ours = {zone.name for zone in zones}
+    lacking = {
+        one.wwpn for one in here if not all(seen.lets(one.wwpn, port, but=ours) for port in ports)
+    }  # others' zones do not give them all
+    own = {*targets, *(one.wwpn for one in initiators)}
+    add, extend, join, kept, concerns = [], [], [], [], list(against(seen))
     for zone in zones:
         there = seen.defined.zones.get(zone.name)
-        if there is None or (there.same(zone) and zone.name not in seen.effective):
+        if not lacking & {*zone.members, *zone.principals}:
+            continue
+        kept.append(zone)
+        if wrong := _foreign(seen, zone, there, own | (made[zone.name].all if zone.name in made else frozenset())):
+            concerns.append(Against.FOREIGN.concern(seen.fabric, wrong))
+        elif there is None:
             add.append(zone)
-            remove += [zone.name] if there else []
-        elif not there.same(zone) and {*there.members, *there.principals} <= own:
-            add.append(zone)
-            remove.append(zone.name)
-        elif not there.same(zone):
-            others = sorted({*there.members, *there.principals} - own)
-            sentence = f"{zone.name} is defined, and has other members: {', '.join(others)}"
-            concerns.append(Against.FOREIGN.concern(seen.fabric, sentence))
-    change = Change(tuple(add), tuple(remove))
+        else:
+            if (more := zone.without(there)).all:
+                extend.append(more)
+            if zone.name not in seen.effective:
+                join.append(zone.name)
+    change = Change(tuple(add), tuple(extend), tuple(join))
     if not change:
         concerns = [one for one in concerns if one.id == Against.FOREIGN.value.id]
-    reach: dict[str, int] = {}
+    reach: dict[str, dict[str, int]] = {}
     for one in here:
-        reach[one.host] = reach.get(one.host, 0) + len(ports)
-    return Plan(seen.fabric, change, tuple(concerns), reach, zones)
+        for port in ports:
+            counted = reach.setdefault(one.host, {})
+            counted[port] = counted.get(port, 0) + 1
+    return Plan(seen.fabric, change, tuple(concerns), reach, tuple(kept))
+
+
+def _foreign(seen: Zoning, zone: Zone, there: Zone | None, own: Collection[str]) -> str:
+    """Return why a name of ours is not ours to use; "" where it is."""
+    if there is None:
+        for kind, names in (("an alias", seen.defined.aliases), ("a configuration", seen.defined.configurations)):
+            if zone.name in names:
+                return f"{zone.name} is the name of {kind}, and names are used once in a fabric"
+        return ""
+    if there.type != zone.type:
+        return f"{zone.name} is defined, as {'a peer zone' if there.type else 'no peer zone'}"
+    others = sorted(there.all - set(own))
+    return f"{zone.name} is defined, and has members that are not known here: {', '.join(others)}" if others else ""
 
 
 def against(seen: Zoning) -> Iterator[Concern]:
@@ -242,26 +289,44 @@ def against(seen: Zoning) -> Iterator[Concern]:
         )
 
 
-def removal(seen: Zoning, made: Mapping[str, Zone]) -> Plan:
-    """Return how the zones that we made in a fabric are taken away; one that somebody has changed since is left, and said."""
-    concerns, remove = [], []
+def removal(seen: Zoning, made: Mapping[str, Zone], known: Collection[str] = ()) -> Plan:
+    """Return how the zones that we made in a fabric are taken away; one that somebody has changed since is left, and said.
+
+    `known` are ports of the new hosts and of the old array, by which a run that was killed may have let a zone grow. A zone
+    that another configuration names too stays defined, or that configuration could not be enabled any more.
+    """
+    concerns, remove, leave = [], [], []
     for name, zone in sorted(made.items()):
         there = seen.defined.zones.get(name)
         if there is None:
             continue
-        if there.same(zone):
-            remove.append(name)
+        if not (zone.all <= there.all <= zone.all | set(known) and there.type == zone.type):
+            concerns.append(
+                Against.CHANGED.concern(seen.fabric, f"somebody has changed {name} since we made it: it is left")
+            )
             continue
-        concerns.append(
-            Against.CHANGED.concern(seen.fabric, f"somebody has changed {name} since we made it: it is left")
+        elsewhere = sorted(
+            configuration
+            for configuration, zones in seen.defined.configurations.items()
+            if name in zones and configuration != seen.configuration
         )
-    if remove:
+        if not elsewhere:
+            remove.append(name)
+        elif name in seen.effective:
+            leave.append(name)
+            sentence = (
+                f"{name} is also in {', '.join(elsewhere)}: it is taken out of {seen.configuration}, and stays defined"
+            )
+            concerns.append(Against.ELSEWHERE.concern(seen.fabric, sentence))
+    if remove or leave:
         concerns += against(seen)
-        rest = set(seen.defined.configurations.get(seen.configuration, ())) - set(remove)
+        rest = set(seen.defined.configurations.get(seen.configuration, ())) - {*remove, *leave}
         if seen.configuration and not rest:
-            sentence = f"{', '.join(remove)} are the only zones of {seen.configuration}, which cannot be empty"
+            sentence = (
+                f"{', '.join((*remove, *leave))} are the only zones of {seen.configuration}, which cannot be empty"
+            )
             concerns.append(Against.LAST.concern(seen.fabric, sentence))
-    return Plan(seen.fabric, Change(remove=tuple(remove)), tuple(concerns))
+    return Plan(seen.fabric, Change(leave=tuple(leave), remove=tuple(remove)), tuple(concerns))
 
 
 def absent(

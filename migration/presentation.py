@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from migration.model import Concern, Severity
@@ -54,11 +55,14 @@ class Lun:
     hbas: int
 
 
-def paths(luns: Sequence[Lun], expected: int = 0) -> Iterator[Concern]:
-    """Yield what is wrong with the paths of each host. `expected`: how many should be there; 0: as many as the best has."""
+def paths(luns: Sequence[Lun], expected: Mapping[tuple[str, str], int] = MappingProxyType({})) -> Iterator[Concern]:
+    """Yield what is wrong with the paths of each host.
+
+    `expected`: how many a host should have to a disk; where it is not told, as many as the best has.
+    """
     for lun in luns:
         said = f"{lun.host} has {lun.works} working path{'' if lun.works == 1 else 's'} to {lun.disk}"
-        should = expected or max(one.works for one in luns if one.disk == lun.disk)
+        should = expected.get((lun.host, lun.disk)) or max(one.works for one in luns if one.disk == lun.disk)
         if lun.works == 0:
             yield NO_PATH.concern(lun.datastore, said)
         elif lun.works == 1 or lun.hbas == 1:

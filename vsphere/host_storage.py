@@ -131,9 +131,7 @@ def host_storage(site: Site) -> dict[str, HostStorage]:
 
 def _initiators(adapters: Any) -> Iterator[tuple[str, str]]:
     for adapter in adapters:
-        if isinstance(adapter, vim.host.FibreChannelHba) and not isinstance(
-            adapter, vim.host.FibreChannelOverEthernetHba
-        ):
+        if isinstance(adapter, vim.host.FibreChannelHba):  # the one over Ethernet too
             yield str(adapter.device), port_name(adapter.portWorldWideName)
 
 
@@ -158,6 +156,8 @@ def _disks(luns: Any, multipath: Any) -> Iterator[Disk]:
         for unit in (multipath.lun if multipath else None) or ()
     }
     for lun in luns:
+        if not isinstance(lun, vim.host.ScsiDisk):  # an enclosure, a tape, a drive of the host
+            continue
         attached = _DETACHED not in (str(state) for state in lun.operationalState or ())
         key, size = str(lun.key), getattr(lun, "capacity", None)
         yield Disk(

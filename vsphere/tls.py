@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +72,7 @@ class VerifiedConnection(http.client.HTTPSConnection):
         self._endpoint = endpoint
         self._patience = timeout
         self._asked: float | None = None
+        self._hurried = True
         with _asking:
             _connections.add(self)
 
@@ -86,10 +88,19 @@ class VerifiedConnection(http.client.HTTPSConnection):
         finally:
             self._asked = None
 
+    @contextlib.contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """Let the answers in the block be waited for although the run is to pause: what they tell must not be left open."""
+        self._hurried = False
+        try:
+            yield
+        finally:
+            self._hurried = True
+
     def cut(self, asked_before: float) -> None:
         """End the wait for an answer to what was asked before that moment of the monotonic clock."""
         asked, peer = self._asked, self.sock
-        if asked is not None and asked < asked_before and peer is not None:
+        if asked is not None and asked < asked_before and peer is not None and self._hurried:
             with contextlib.suppress(OSError):  # it has just ended by itself
                 peer.shutdown(socket.SHUT_RDWR)
 

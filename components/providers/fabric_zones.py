@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from components.providers import access, fabrics, runtime, verdict
+from components.providers import access, fabrics, runtime, verdict, zoned_by_hand
 from components.providers.accounted import accounted
-from fabric import commands, zoning
+from fabric import zoning
 from migration.errors import Blocked, Paused
 from migration.model import Concern, Severity
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
 
     from components.providers.fabrics import Fabrics, Ports
-    from fabric.zoning import Plan, Zone
+    from fabric.zoning import Plan
 
-ID = "fabric zones"
+ID: Final = "fabric zones"
 
 
 class FabricZonesProvider(ResourceProvider):
@@ -33,12 +33,20 @@ class FabricZonesProvider(ResourceProvider):
         """Remember the stack's configuration; no site is contacted yet."""
         access.configure(req)
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """In a preview, say zone by zone what will be done in each fabric, and what stands against it. Reads only."""
         expected = int(news.pop("preview", 0))
         if expected:
             call = runtime.current_call()
-            verdict.show(call, "the fabrics", [] if news["closing"] else _foretold(call, news), expected)
+            concerns: list[Concern] = []
+            if not news["closing"]:
+                known = news["remembered"] if not olds.get("closing") else {}
+                found = fabrics.ports(news, news["remembered"])
+                if news["kind"] == fabrics.BROCADE:
+                    concerns = _foretold(call, news, found)
+                else:
+                    zoned_by_hand.tell(call, zoned_by_hand.commands_for(news, found, fabrics.read(known.get("made"))))
+            verdict.show(call, "the fabrics", concerns, expected)
         return CheckResult(news, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -47,17 +55,20 @@ class FabricZonesProvider(ResourceProvider):
             return DiffResult(changes=True)
         if news["closing"]:
             return DiffResult(changes=False)
+        made = fabrics.read(olds.get("made"))
         try:
-            found = fabrics.ports(news, olds.get("targets") or ())
+            found = fabrics.ports(news, olds)
             if news["kind"] != fabrics.BROCADE:
-                return DiffResult(changes=_commands(news, fabrics.manual(news, found)) != (olds.get("commands") or {}))
-            with fabrics.opened(_names(news)) as seen:
-                plans = fabrics.plans(news, found, seen)
+                return DiffResult(changes=bool(zoned_by_hand.commands_for(news, found, made)))
+            with fabrics.opened(fabrics.named(news)) as seen:
+                plans = fabrics.plans(news, found, seen, made)
         except Blocked:  # the update says so
             return DiffResult(changes=True)
-        return DiffResult(
-            changes=any(plan.change or plan.concerns for plan in plans) or _paths(plans) != olds.get("paths")
-        )
+        away = set(found.unknown)
+        grown = {host: ports for host, ports in _reach(plans).items() if host not in away} != {
+            host: ports for host, ports in (olds.get("reach") or {}).items() if host not in away
+        }
+        return DiffResult(changes=grown or any(plan.change or plan.concerns for plan in plans))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the zones that are not there."""
@@ -79,13 +90,14 @@ class FabricZonesProvider(ResourceProvider):
 class FabricZones(Resource, module="esxodus", name="FabricZones"):
     """The zones in which the new hosts reach the old array.
 
-    `paths` is how many paths each new host has to each LUN of it then (0: not known), `made` what we made (fabric to zone to
-    its members), `before` and `after` what was in effect in each fabric, and `commands` what people are to type in.
+    `reach` is how many of a host's ports see each port of the array (host to port to number; empty where it is not known),
+    `made` what we made, or told people to make (fabric to zone to its members), `reached` the array's ports, `before` and
+    `after` what was in effect in each fabric, and `commands` what people are to type in.
     """
 
-    paths: pulumi.Output[int]
+    reach: pulumi.Output[dict[str, Any]]
     made: pulumi.Output[dict[str, Any]]
-    targets: pulumi.Output[list[str]]
+    reached: pulumi.Output[list[str]]
     commands: pulumi.Output[dict[str, Any]]
     before: pulumi.Output[dict[str, Any]]
     after: pulumi.Output[dict[str, Any]]
@@ -98,42 +110,38 @@ class FabricZones(Resource, module="esxodus", name="FabricZones"):
         hosts: Sequence[str],
         datastores: Sequence[str],
         preview: int,
+        remembered: Mapping[str, Any],
         *,
         closing: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare that these hosts reach the old array. `fabric` are the settings; `preview`: as for a VM.
 
-        `closing`: the zones are about to be taken away (RemovedZones); nothing is done here.
+        `remembered` are `made` and, as `targets`, `reached` of the state: in a preview a provider is not told its outputs.
+        `closing`: the zones are about to be taken away (RemovedZones); nothing is made here.
         """
         inputs = {
             **fabric,
             "hosts": list(hosts),
             "datastores": list(datastores),
             "closing": closing,
+            "remembered": dict(remembered),
             "preview": preview,
         }
-        told = ("paths", "made", "commands", "before", "after", "complete", "audit")
+        told = ("reach", "made", "reached", "commands", "before", "after", "complete", "audit")
         super().__init__(FabricZonesProvider(), name, {**dict.fromkeys(told), **inputs}, opts)
 
 
-def _names(inputs: Mapping[str, Any]) -> list[str]:
-    return [one["name"] for one in inputs["fabrics"]]
-
-
-def _foretold(call: runtime.Call, news: Mapping[str, Any]) -> list[Concern]:
+def _foretold(call: runtime.Call, news: Mapping[str, Any], found: Ports) -> list[Concern]:
     """Say what will be done, and return what stands against it."""
-    found = fabrics.ports(news)
     if found.unknown:
         call.say(
             f"the Fibre Channel ports of {', '.join(found.unknown)} are known once they have joined; then they are zoned"
         )
-    if news["kind"] != fabrics.BROCADE:
-        _tell(call, _commands(news, fabrics.manual(news, found)))
-        return []
+    made = fabrics.read(news["remembered"].get("made"))
     try:
-        with fabrics.opened(_names(news)) as seen:
-            plans = fabrics.plans(news, found, seen)
+        with fabrics.opened(fabrics.named(news)) as seen:
+            plans = fabrics.plans(news, found, seen, made)
             concerns = _judged(news, found, seen, plans)
     except Blocked as error:
         return list(error.concerns)
@@ -159,36 +167,22 @@ def _judged(inputs: Mapping[str, Any], found: Ports, seen: Fabrics, plans: Seque
 
 
 def _told(change: zoning.Change, found: Ports) -> list[str]:
-    """Return one line for each zone that is made, or taken away to be made anew."""
+    """Return one line for each zone that is made, grows, or is put into effect."""
     who = {port.wwpn: str(port) for port in found.initiators}
-    added = {zone.name for zone in change.add}
-    lines = [f"- zone {name}" for name in change.remove if name not in added]
-    for zone in change.add:
-        members = ", ".join(who.get(port, port) for port in (*zone.members, *zone.principals))
-        kind = "peer zone" if zone.type == zoning.PEER else "zone"
-        lines.append(f"+ {kind} {zone.name}: {members}")
-    return lines
+    lines = []
+    for sign, zones in (("+ zone", change.add), ("+ in zone", change.extend)):
+        for zone in zones:
+            members = ", ".join(who.get(port, port) for port in (*zone.members, *zone.principals))
+            lines.append(f"{sign} {zone.name}{' of peers' if zone.type == zoning.PEER else ''}: {members}")
+    return [*lines, *(f"+ zone {name}, which is defined, into effect" for name in change.join)]
 
 
-def _paths(plans: Sequence[Plan]) -> int:
-    """Return the paths that the host with the fewest has; hosts without any have a concern of their own."""
-    reach: dict[str, int] = {}
+def _reach(plans: Sequence[Plan]) -> dict[str, dict[str, int]]:
+    reach: dict[str, dict[str, int]] = {}
     for plan in plans:
-        for host, count in plan.reach.items():
-            reach[host] = reach.get(host, 0) + count
-    return min(reach.values(), default=0)
-
-
-def _paths_by_hand(inputs: Mapping[str, Any], found: Ports, zones: Mapping[str, Sequence[Zone]]) -> int:
-    """Return the paths that people's zones give the host with the fewest; 0 where a fabric's ports are not told."""
-    if not all(one["targets"] for one in inputs["fabrics"]):
-        return 0
-    reach = dict.fromkeys((port.host for port in found.initiators), 0)
-    for one in inputs["fabrics"]:
-        for port in found.initiators:
-            if port.device in one["hbas"] and zones[one["name"]]:
-                reach[port.host] += len(one["targets"])
-    return min(reach.values(), default=0)
+        for host, ports in plan.reach.items():
+            reach.setdefault(host, {}).update(ports)
+    return reach
 
 
 def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
@@ -198,18 +192,34 @@ def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str
     """
     with accounted(id_, inputs, olds) as outputs:
         outputs["complete"] = False
-        if not inputs["closing"]:
-            found = fabrics.ports(inputs, olds.get("targets") or ())
-            outputs["targets"] = list(found.targets)
+        outputs.setdefault("made", None)
+        outputs["made"] = outputs["made"] or inputs["remembered"].get("made") or {}
+        found = fabrics.ports(inputs, {"targets": olds.get("reached") or inputs["remembered"].get("targets")})
+        outputs["reached"] = list(found.targets)
+        if inputs["closing"]:
             if inputs["kind"] == fabrics.BROCADE:
-                _zone(inputs, found, outputs)
-            else:
-                zones = fabrics.manual(inputs, found)
-                outputs["commands"] = _commands(inputs, zones)
-                outputs["paths"] = _paths_by_hand(inputs, found, zones)
-                _tell(runtime.current_call(), outputs["commands"])
+                _adopt(inputs, found, outputs)
+        elif inputs["kind"] == fabrics.BROCADE:
+            _zone(inputs, found, outputs)
+        else:
+            zoned_by_hand.settle(inputs, found, outputs, anew=bool(olds.get("closing")))
         outputs["complete"] = True
     return outputs
+
+
+def _adopt(inputs: Mapping[str, Any], found: Ports, outputs: dict[str, Any]) -> None:
+    """Count as made what a run has made that was killed before it could say so: zones of our names, of our ports alone."""
+    made = fabrics.read(outputs["made"])
+    with fabrics.opened(fabrics.named(inputs), again=True) as seen:
+        for plan in fabrics.plans(inputs, found, seen, made):
+            defined = seen.zonings[plan.fabric].defined.zones
+            ours = {
+                zone.name: defined[zone.name]
+                for zone in plan.zones
+                if zone.name in defined and defined[zone.name].all <= found.known
+            }
+            made[plan.fabric] = {**ours, **made.get(plan.fabric, {})}
+    outputs["made"] = {name: fabrics.written(zones) for name, zones in made.items()}
 
 
 def _zone(inputs: Mapping[str, Any], found: Ports, outputs: dict[str, Any]) -> None:
@@ -220,10 +230,10 @@ def _zone(inputs: Mapping[str, Any], found: Ports, outputs: dict[str, Any]) -> N
     call = runtime.current_call()
     if found.unknown:
         call.say(f"not zoned, because they are not connected: {', '.join(found.unknown)}", severity="warning")
-    made = fabrics.made(outputs)
+    made = fabrics.read(outputs["made"])
     before, after = dict(outputs.get("before") or {}), dict(outputs.get("after") or {})
-    with fabrics.opened(_names(inputs), again=True) as seen:
-        plans = fabrics.plans(inputs, found, seen)
+    with fabrics.opened(fabrics.named(inputs), again=True) as seen:
+        plans = fabrics.plans(inputs, found, seen, made)
         concerns = _judged(inputs, found, seen, plans)
         if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
             raise Blocked(wrong)
@@ -231,44 +241,26 @@ def _zone(inputs: Mapping[str, Any], found: Ports, outputs: dict[str, Any]) -> N
             call.say(str(concern), severity="warning")
         for plan in plans:
             zones = seen.zonings[plan.fabric]
+            # What is about to be ours is kept first: a run that fails between here and there has made it all the same.
+            grown = {zone.name: zones.defined.zones.get(zone.name, zone) for zone in plan.zones}
+            grown |= {more.name: grown[more.name].with_more(more) for more in plan.change.extend}
+            made[plan.fabric] = {**made.get(plan.fabric, {}), **grown}
+            outputs["made"] = {name: fabrics.written(kept) for name, kept in made.items()}
             if plan.change:
                 if runtime.stop.is_set():
                     raise Paused(f"{plan.fabric}: paused before its zones are changed; run again to go on")
-                call.progress(f"{plan.fabric}: zoning {len(plan.change.add)}", None)
+                call.progress(f"{plan.fabric}: zoning", None)
                 before[plan.fabric] = fabrics.shown(zones)
+                had = len(zones.effective)
                 zones = seen.switches[plan.fabric].apply(zones, plan.change)
                 fabrics.keep(zones)
-                others = len(zones.effective) - len(plan.change.add)
                 for line in _told(plan.change, found):
                     call.say(f"{plan.fabric}: {line}")
                 call.say(
                     f"{plan.fabric}: {zones.configuration} is in effect with {len(zones.effective)} zones, checksum "
-                    f"{zones.checksum}; the other {others} are as they were"
+                    f"{zones.checksum}; the {had} that were there are "
+                    f"{'otherwise ' if plan.change.extend else ''}as they were"
                 )
             after[plan.fabric] = fabrics.shown(zones)
-            ours: dict[str, Zone] = {**made.get(plan.fabric, {}), **{zone.name: zone for zone in plan.zones}}
-            made[plan.fabric] = {name: zone for name, zone in ours.items() if name in zones.effective}
-            outputs.update(
-                before=before, after=after, made={name: fabrics.written(kept) for name, kept in made.items()}
-            )
-    outputs["paths"] = _paths(plans)
-
-
-def _commands(inputs: Mapping[str, Any], zones: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what people are to type in, by fabric and family of switches."""
-    told = {}
-    for one in inputs["fabrics"]:
-        own = zones[one["name"]]
-        if own:
-            told[one["name"]] = {"brocade": commands.brocade(one["configuration"], own)}
-            if one["vsan"]:
-                told[one["name"]]["cisco"] = commands.cisco(int(one["vsan"]), one["configuration"], own)
-    return told
-
-
-def _tell(call: runtime.Call, told: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-    for fabric, families in told.items():
-        for family, lines in families.items():
-            call.say(
-                "\n".join((f"{fabric}: to be typed in by the SAN team ({family}):", *(f"  {line}" for line in lines)))
-            )
+            outputs.update(before=before, after=after)
+    outputs["reach"] = {**(outputs.get("reach") or {}), **_reach(plans)}

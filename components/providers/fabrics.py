@@ -11,7 +11,7 @@ from components.providers import access
 from fabric import zoning
 from fabric.against import Against
 from fabric.zoning import Initiator, Plan, Zone, Zoning
-from migration.errors import Blocked, Refused, Unexpected, Unreachable
+from migration.errors import Blocked, Refused, SessionLost, Unexpected, Unreachable
 from vsphere import host_storage, site_storage
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ BROCADE: Final = "brocade"
 
 _lock: Final = threading.Lock()
 _read: Final[dict[str, Zoning]] = {}
+_refused: Final[dict[str, Refused]] = {}
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,11 @@ class Ports:
     initiators: tuple[Initiator, ...]
     targets: tuple[str, ...]
     unknown: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-    """Ports of hosts that are at the target and not declared, such as one that was taken out of the settings."""
+
+    @property
+    def known(self) -> frozenset[str]:
+        """All of them."""
+        return frozenset((*self.targets, *(one.wwpn for one in self.initiators)))
 
 
 @dataclass
@@ -44,11 +48,11 @@ class Fabrics:
     zonings: dict[str, Zoning] = field(default_factory=dict)
 
 
-def ports(inputs: Mapping[str, Any], known: Sequence[str] = ()) -> Ports:
+def ports(inputs: Mapping[str, Any], before: Mapping[str, Any]) -> Ports:
     """Return the ports of the new hosts and of the old array. Two reads of each vCenter at most; changes nothing.
 
-    The array's ports are those of the settings; else those that the old hosts use for the old datastores; else `known`, which
-    they used before.
+    The array's ports are those of the settings; else those that the old hosts use for the old datastores, and have used before:
+    a host that is away just now, or a datastore that is retired, takes none away.
 
     Raises: MigrationError.
     """
@@ -56,28 +60,25 @@ def ports(inputs: Mapping[str, Any], known: Sequence[str] = ()) -> Ports:
     there = [hosts[name] for name in inputs["hosts"] if name in hosts and hosts[name].connected]
     initiators = [Initiator(one.host, device, wwpn) for one in there for device, wwpn in one.initiators.items()]
     unknown = [name for name in inputs["hosts"] if name not in {one.host for one in there}]
-    targets = tuple(inputs["targets"]) or tuple(_seen_at_source(inputs["datastores"])) or tuple(known)
-    others = [wwpn for name, one in hosts.items() if name not in inputs["hosts"] for wwpn in one.initiators.values()]
-    return Ports(tuple(initiators), targets, tuple(unknown), tuple(others))
+    targets = inputs["targets"] or {*_seen_at_source(inputs["datastores"]), *(before.get("targets") or ())}
+    return Ports(tuple(initiators), tuple(sorted(targets)), tuple(unknown))
 
 
-def _seen_at_source(datastores: Sequence[str]) -> list[str]:
+def _seen_at_source(datastores: Sequence[str]) -> set[str]:
     source = access.site("source")
     volumes = [one for one in site_storage.old_volumes(source, datastores).values() if one]
     devices = {device for volume in volumes for device in volume.devices}
     hosts = host_storage.host_storage(source).values()
-    return sorted(
-        {port for host in hosts for name, disk in host.disks.items() if name in devices for port in disk.ports}
-    )
+    return {port for host in hosts for name, disk in host.disks.items() if name in devices for port in disk.ports}
 
 
-def manual(inputs: Mapping[str, Any], found: Ports) -> dict[str, tuple[Zone, ...]]:
+def by_hand(inputs: Mapping[str, Any], found: Ports) -> dict[str, tuple[Zone, ...]]:
     """Return the zones that people are to make, by fabric: its adapters are told by the settings, for no switch is asked."""
-    zones: dict[str, tuple[Zone, ...]] = {}
+    zones = {}
     for one in inputs["fabrics"]:
         own = [port for port in found.initiators if port.device in one["hbas"]]
-        ports = one["targets"] or found.targets
-        zones[one["name"]] = zoning.wanted(one["name"], own, ports, style=inputs["zones"], prefix=inputs["prefix"])
+        array = one["targets"] or found.targets
+        zones[one["name"]] = zoning.wanted(one["name"], own, array, style=inputs["zones"], prefix=inputs["prefix"])
     return zones
 
 
@@ -85,7 +86,8 @@ def manual(inputs: Mapping[str, Any], found: Ports) -> dict[str, tuple[Zone, ...
 def opened(names: Sequence[str], *, again: bool = False) -> Iterator[Fabrics]:
     """Give a session with each fabric's switch and what is zoned there; all of them end with the block.
 
-    What this process has read before is taken as it was, and no session is opened for it, unless it is to be read `again`.
+    What this process has read before is taken as it was, and no session is opened for it, unless it is to be read `again`. Who
+    was refused once is not tried again: an account may be locked after a few times.
 
     Raises: Blocked where a switch cannot be used; Paused.
     """
@@ -93,12 +95,17 @@ def opened(names: Sequence[str], *, again: bool = False) -> Iterator[Fabrics]:
     with contextlib.ExitStack() as stack:
         for name in names:
             with _lock:
-                before = None if again else _read.get(name)
+                before, refused = None if again else _read.get(name), _refused.get(name)
             if before is None:
                 try:
+                    if refused:
+                        raise refused
                     switch = stack.enter_context(access.switch(name))
                     before = switch.zoning()
-                except (Refused, Unreachable, Unexpected) as error:
+                except (Refused, Unreachable, Unexpected, SessionLost) as error:
+                    if isinstance(error, Refused):
+                        with _lock:
+                            _refused[name] = error
                     raise Blocked([Against.SWITCH.concern(name, str(error))]) from error
                 fabrics.switches[name] = switch
             keep(before)
@@ -112,31 +119,20 @@ def keep(seen: Zoning) -> None:
         _read[seen.fabric] = seen
 
 
-def plans(inputs: Mapping[str, Any], found: Ports, fabrics: Fabrics) -> list[Plan]:
+def plans(
+    inputs: Mapping[str, Any], found: Ports, fabrics: Fabrics, made: Mapping[str, Mapping[str, Zone]]
+) -> list[Plan]:
     """Return what is to be done in each fabric."""
     style, prefix = inputs["zones"], inputs["prefix"]
     return [
-        zoning.plan(seen, found.initiators, found.targets, found.others, style=style, prefix=prefix)
-        for seen in fabrics.zonings.values()
+        zoning.plan(seen, found.initiators, found.targets, made.get(name, {}), style=style, prefix=prefix)
+        for name, seen in fabrics.zonings.items()
     ]
 
 
-def ours(inputs: Mapping[str, Any], fabrics: Fabrics) -> dict[str, dict[str, Zone]]:
-    """Return the zones that are there under the names that we give, by fabric: a preview is not told what we made."""
-    found = ports(inputs)
-    names = {
-        fabric: [
-            zone.name
-            for zone in zoning.wanted(
-                fabric, found.initiators, found.targets or ("",), style=inputs["zones"], prefix=inputs["prefix"]
-            )
-        ]
-        for fabric in fabrics.zonings
-    }
-    return {
-        fabric: {name: seen.defined.zones[name] for name in names[fabric] if name in seen.defined.zones}
-        for fabric, seen in fabrics.zonings.items()
-    }
+def named(inputs: Mapping[str, Any]) -> list[str]:
+    """Return the fabrics' names."""
+    return [one["name"] for one in inputs["fabrics"]]
 
 
 def written(zones: Mapping[str, Zone]) -> dict[str, Any]:
@@ -147,18 +143,17 @@ def written(zones: Mapping[str, Zone]) -> dict[str, Any]:
     }
 
 
-def made(outputs: Mapping[str, Any]) -> dict[str, dict[str, Zone]]:
-    """Return the zones that we have made, by fabric, as the state keeps them; none of what is not known yet."""
-    kept = outputs.get("made")
+def read(made: object) -> dict[str, dict[str, Zone]]:
+    """Return zones by fabric and name as the state keeps them; none of what is not known yet, as in a preview."""
     return {
         fabric: {
             name: Zone(name, tuple(one["members"]), tuple(one["principals"]), int(one["type"]))
             for name, one in zones.items()
         }
-        for fabric, zones in (kept if isinstance(kept, dict) else {}).items()
+        for fabric, zones in (made if isinstance(made, dict) else {}).items()
     }
 
 
 def shown(seen: Zoning) -> dict[str, Any]:
-    """Return what is in effect in a fabric as JSON has it, for the outputs."""
-    return {"configuration": seen.configuration, "checksum": seen.checksum, "zones": written(seen.effective)}
+    """Return what is in effect in a fabric, for the outputs: the names of all zones, and the checksum for what is in them."""
+    return {"configuration": seen.configuration, "checksum": seen.checksum, "zones": sorted(seen.effective)}

@@ -36,9 +36,11 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> tuple[dict
     if out := sorted(set(inputs["hosts"]) - set(hosts)):
         call.say(f"not looked at, because it is disconnected or in maintenance: {', '.join(out)}", severity="warning")
     found = site_storage.mounts(site, hosts, volumes)
-    if unseen := sorted({*_hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED), *_unfound(found, inputs)}):
+    if unseen := sorted(
+        {*_hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED), *_unfound(found, _expected(found, inputs))}
+    ):
         call.progress(f"rescanning {', '.join(unseen)}", None)
-        _rescan(site, unseen)
+        rescan(site, unseen)
         found = site_storage.mounts(site, hosts, volumes)
     mendable = (State.UNMOUNTED, State.DETACHED)
     for mount in found:
@@ -47,7 +49,7 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> tuple[dict
             site_storage.mount(site, mount.host, mount.volume)
     if any(mount.state in mendable for mount in found):
         found = site_storage.mounts(site, hosts, volumes)
-    concerns = _judged(found, _expected(inputs))
+    concerns = _judged(found, _expected(found, inputs))
     if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
         raise Blocked(wrong)
     for concern in concerns:
@@ -56,28 +58,44 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> tuple[dict
     for mount in found:
         if mount.state is not State.MOUNTED:
             lacking.setdefault(mount.volume.name, []).append(mount.host)
-    return lacking, _unfound(found, inputs)
+    return lacking, _unfound(found, _expected(found, inputs))
 
 
-def _expected(inputs: Mapping[str, Any]) -> int:
-    """Return how many paths there should be; 0 where that is not known, as before the zones are made."""
-    paths = inputs["paths"]
-    return int(paths) if isinstance(paths, int | float) else 0
+def _expected(found: Sequence[Mount], inputs: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+    """Return how many paths each host should have to each disk; nothing where that is not known, as before the zones are made.
+
+    A disk is behind those ports of the array at which any host of either site sees it.
+    """
+    reach = inputs["reach"]
+    if not isinstance(reach, dict) or not reach:
+        return {}
+    ports: dict[str, set[str]] = {}
+    for host in host_storage.host_storage(access.site("source")).values():
+        for name, disk in host.disks.items():
+            ports.setdefault(name, set()).update(disk.ports)
+    for mount in found:
+        for disk in mount.disks:
+            ports.setdefault(disk.name, set()).update(disk.ports)
+    return {
+        (mount.host, disk.name): sum(int(reach.get(mount.host, {}).get(port, 0)) for port in ports[disk.name])
+        for mount in found
+        for disk in mount.disks
+    }
 
 
-def _unfound(found: Sequence[Mount], inputs: Mapping[str, Any]) -> list[str]:
+def _unfound(found: Sequence[Mount], expected: Mapping[tuple[str, str], int]) -> list[str]:
     """Return the hosts that know of fewer paths to a LUN than there should be, working or dead: a rescan may find more."""
     return sorted(
         {
-            one.host
-            for one in found
-            for disk in one.disks
-            if one.state is State.MOUNTED and len(disk.paths) < _expected(inputs)
+            mount.host
+            for mount in found
+            for disk in mount.disks
+            if mount.state is State.MOUNTED and len(disk.paths) < expected.get((mount.host, disk.name), 0)
         }
     )
 
 
-def _judged(found: Sequence[Mount], expected: int) -> list[Concern]:
+def _judged(found: Sequence[Mount], expected: Mapping[tuple[str, str], int]) -> list[Concern]:
     """Return what is wrong with how the hosts have the datastores."""
     luns = [lun for mount in found if mount.state is State.MOUNTED for lun in mount.luns()]
     concerns = list(presentation.paths(luns, expected))
@@ -108,7 +126,7 @@ def foreseen(news: Mapping[str, Any], volumes: Sequence[OldVolume]) -> list[Conc
     ]
     return [
         replace(concern, severity=Severity.WARNS) if concern.id == presentation.NOT_EVERYWHERE.id else concern
-        for concern in _judged(known, _expected(news))
+        for concern in _judged(known, _expected(known, news))
     ]
 
 
@@ -120,7 +138,7 @@ def settled(volumes: Sequence[OldVolume], inputs: Mapping[str, Any], olds: Mappi
     told = {(name, host) for name, hosts in (olds.get("lacking") or {}).items() for host in hosts}
     site = access.site("target")
     found = site_storage.mounts(site, usable(site, inputs["hosts"]), volumes)
-    if set(_unfound(found, inputs)) - set(olds.get("unfound") or ()):
+    if set(_unfound(found, _expected(found, inputs))) - set(olds.get("unfound") or ()):
         return False
     return all(
         mount.state is State.MOUNTED or (mount.state is State.NOT_PRESENTED and (mount.volume.name, mount.host) in told)
@@ -134,7 +152,12 @@ def usable(site: Site, hosts: Sequence[str]) -> list[str]:
     return [host for host in hosts if host not in out] or list(hosts)
 
 
-def _rescan(site: Site, hosts: Sequence[str]) -> None:
+def rescan(site: Site, hosts: Sequence[str]) -> None:
+    """Let the hosts look for new devices and volumes, a few at a time.
+
+    Raises: Stale where one is not there; Paused; MigrationError.
+    """
+
     def one(host: str) -> None:
         if runtime.stop.is_set():
             raise Paused(f"{host}: paused before its rescan; run again to go on")
@@ -142,9 +165,8 @@ def _rescan(site: Site, hosts: Sequence[str]) -> None:
 
     with ThreadPoolExecutor(RESCANS_AT_ONCE) as pool:
         # Each thread records what it does for this resource; a context is entered by one thread at a time.
-        rescans = [pool.submit(copy_context().run, one, host) for host in hosts]
-        for rescan in rescans:
-            rescan.result()  # raises what it has raised
+        for ended in [pool.submit(copy_context().run, one, host) for host in hosts]:
+            ended.result()  # raises what it has raised
 
 
 def _hosts(found: Sequence[Mount], *states: State) -> list[str]:

@@ -90,20 +90,20 @@ class OldDatastores(Resource, module="esxodus", name="OldDatastores"):
         hosts: Sequence[str],
         preview: int,
         retired: Sequence[str] = (),
-        paths: pulumi.Input[int] = 0,
+        reach: pulumi.Input[Mapping[str, Any]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare that each host mounts each datastore. `preview`: as for a VM.
 
         `retired` are those that are out of service, or about to be: nothing is done with them here, but what they are is kept
-        in `volumes`. One that is among `datastores` again is attached and mounted at both sites, as it was. `paths` is how many
-        paths each host should have to each LUN; 0: as many as the host with the most.
+        in `volumes`. One that is among `datastores` again is attached and mounted at both sites, as it was. `reach`:
+        as FabricZones has it; where it is empty, each host should have as many paths as the host with the most.
         """
         inputs = {
             "datastores": list(datastores),
             "retired": list(retired),
             "hosts": list(hosts),
-            "paths": paths,
+            "reach": reach or {},
             "preview": preview,
         }
         outputs = {"volumes": None, "comingBack": None, "lacking": None, "unfound": None, "audit": None}

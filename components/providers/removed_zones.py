@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from components.providers import access, fabrics, runtime, verdict
+from components.providers import access, fabrics, runtime, verdict, zoned_by_hand
 from components.providers.accounted import accounted
-from fabric import commands, zoning
+from fabric import zoning
 from fabric.against import Against
 from migration.errors import Blocked, Paused
 from migration.model import Concern, Severity
 from vsphere import host_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     import pulumi
     from pulumi.dynamic import ConfigureRequest
 
-ID = "removed zones"
+    from fabric.zoning import Plan, Zone
+
+ID: Final = "removed zones"
+
+Made = dict[str, dict[str, "Zone"]]
 
 
 class RemovedZonesProvider(ResourceProvider):
-    """Takes away the zones that FabricZones has made, once no new host uses a disk through them; never another's."""
+    """Takes away the zones that FabricZones has made, once no host uses a disk through them; never another's."""
 
     serialize_as_secret_always = False
 
@@ -37,18 +41,20 @@ class RemovedZonesProvider(ResourceProvider):
         expected = int(news.pop("preview", 0))
         if expected:
             call = runtime.current_call()
-            concerns: list[Concern] = []
-            if news["kind"] == fabrics.BROCADE:
+            made = fabrics.read(news["made"]) or fabrics.read(news["remembered"].get("made"))
+            concerns = list(_unnamed(news, made))
+            if news["kind"] != fabrics.BROCADE:
+                for fabric, zones in made.items():
+                    call.say(f"{fabric}: last of all, by hand, - zone {', '.join(sorted(zones))}")
+            else:
                 try:
-                    with fabrics.opened([one["name"] for one in news["fabrics"]]) as seen:
-                        found = fabrics.made(news) or fabrics.ours(news, seen)
-                        plans = [zoning.removal(seen.zonings[name], zones) for name, zones in found.items()]
+                    plans = _plans(news, made)
                 except Blocked as error:
-                    concerns, plans = list(error.concerns), []
+                    concerns, plans = [*concerns, *error.concerns], []
                 for plan in plans:
                     concerns += plan.concerns
-                    if plan.change:
-                        call.say(f"{plan.fabric}: last of all, - zone {', '.join(plan.change.remove)}")
+                    if gone := (*plan.change.leave, *plan.change.remove):
+                        call.say(f"{plan.fabric}: last of all, - zone {', '.join(gone)}")
             verdict.show(call, "the zones to remove", concerns, expected)
         return CheckResult(news, [])
 
@@ -57,11 +63,9 @@ class RemovedZonesProvider(ResourceProvider):
         if not olds.get("complete") or news["kind"] != fabrics.BROCADE:
             return DiffResult(changes=not olds.get("complete"))
         try:
-            with fabrics.opened([*fabrics.made(news)]) as seen:
-                plans = [zoning.removal(seen.zonings[name], made) for name, made in fabrics.made(news).items()]
+            return DiffResult(changes=any(plan.change for plan in _plans(news, fabrics.read(news["made"]))))
         except Blocked:  # the update says so
             return DiffResult(changes=True)
-        return DiffResult(changes=any(plan.change for plan in plans))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Take the zones away."""
@@ -93,15 +97,29 @@ class RemovedZones(Resource, module="esxodus", name="RemovedZones"):
         name: str,
         fabric: Mapping[str, Any],
         made: pulumi.Input[Mapping[str, Any]],
-        hosts: Sequence[str],
-        datastores: Sequence[str],
+        remembered: Mapping[str, Any],
         preview: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare that these zones are gone. `made` is `FabricZones.made`; `fabric`, `preview`: as there."""
-        inputs = {**fabric, "made": made, "hosts": list(hosts), "datastores": list(datastores), "preview": preview}
+        """Declare that these zones are gone. `made` is `FabricZones.made`; the others are as there."""
+        inputs = {**fabric, "made": made, "remembered": dict(remembered), "preview": preview}
         told = ("complete", "before", "after", "commands", "audit")
         super().__init__(RemovedZonesProvider(), name, {**dict.fromkeys(told), **inputs}, opts)
+
+
+def _plans(inputs: Mapping[str, Any], made: Made) -> list[Plan]:
+    """Return what is to go from each fabric that the settings name, as it was last seen in this run.
+
+    Raises: Blocked where a switch cannot be used.
+    """
+    with fabrics.opened([name for name in fabrics.named(inputs) if made.get(name)]) as seen:
+        return [zoning.removal(zones, made[name]) for name, zones in seen.zonings.items()]
+
+
+def _unnamed(inputs: Mapping[str, Any], made: Made) -> Iterator[Concern]:
+    for name in sorted({name for name, zones in made.items() if zones} - set(fabrics.named(inputs))):
+        sentence = f"we made {', '.join(sorted(made[name]))} there, and the settings do not name it any more"
+        yield Against.GONE_FROM_SETTINGS.concern(name, sentence)
 
 
 def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
@@ -111,27 +129,33 @@ def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str
     """
     with accounted(id_, inputs, olds) as outputs:
         outputs["complete"] = False
+        made = fabrics.read(inputs["made"])
+        if wrong := [*_unnamed(inputs, made)]:
+            raise Blocked(wrong)
         if inputs["kind"] == fabrics.BROCADE:
-            _remove(inputs, outputs)
+            _remove(inputs, made, outputs)
         else:
-            _tell(inputs, outputs)
+            if wrong := [*_in_use(made)]:
+                raise Blocked(wrong)
+            outputs["commands"] = zoned_by_hand.removal(inputs, made)
+            zoned_by_hand.tell(runtime.current_call(), outputs["commands"])
         outputs["complete"] = True
     return outputs
 
 
-def _remove(inputs: Mapping[str, Any], outputs: dict[str, Any]) -> None:
+def _remove(inputs: Mapping[str, Any], made: Made, outputs: dict[str, Any]) -> None:
     """Take our zones out of one fabric after the other.
 
     Raises: Blocked where anything stands against any of them, before the first is changed; MigrationError.
     """
     call = runtime.current_call()
-    made = fabrics.made(inputs)
     before, after = dict(outputs.get("before") or {}), dict(outputs.get("after") or {})
-    with fabrics.opened([*made], again=True) as seen:
-        plans = [zoning.removal(seen.zonings[name], zones) for name, zones in made.items()]
+    known = {port for zones in made.values() for zone in zones.values() for port in zone.all}
+    with fabrics.opened([name for name in fabrics.named(inputs) if made.get(name)], again=True) as seen:
+        plans = [zoning.removal(zones, made[name], known) for name, zones in seen.zonings.items()]
         concerns = [concern for plan in plans for concern in plan.concerns]
         if any(plan.change for plan in plans):
-            concerns += _in_use(inputs, made)
+            concerns += _in_use(made)
         if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
             raise Blocked(wrong)
         for concern in concerns:
@@ -141,46 +165,36 @@ def _remove(inputs: Mapping[str, Any], outputs: dict[str, Any]) -> None:
             if plan.change:
                 if runtime.stop.is_set():
                     raise Paused(f"{plan.fabric}: paused before its zones are removed; run again to go on")
-                call.progress(f"{plan.fabric}: removing {len(plan.change.remove)} zones", None)
+                gone = (*plan.change.leave, *plan.change.remove)
+                call.progress(f"{plan.fabric}: removing {len(gone)} zones", None)
                 before[plan.fabric] = fabrics.shown(zones)
                 zones = seen.switches[plan.fabric].apply(zones, plan.change)
                 fabrics.keep(zones)
                 call.say(
-                    f"{plan.fabric}: - zone {', '.join(plan.change.remove)}; {zones.configuration} is in effect with "
+                    f"{plan.fabric}: - zone {', '.join(gone)}; {zones.configuration} is in effect with "
                     f"{len(zones.effective)} zones, checksum {zones.checksum}; all of them are as they were"
                 )
             after[plan.fabric] = fabrics.shown(zones)
             outputs.update(before=before, after=after)
 
 
-def _in_use(inputs: Mapping[str, Any], made: Mapping[str, Mapping[str, zoning.Zone]]) -> Iterator[Concern]:
-    """Yield each host with the disks that it still has attached through a port of the array that these zones open."""
+def _in_use(made: Made) -> Iterator[Concern]:
+    """Yield what hosts of the target still have attached through these zones, and whose ports are of a host that cannot say."""
     hosts = host_storage.host_storage(access.site("target"))
-    opened = {port for zones in made.values() for zone in zones.values() for port in (*zone.members, *zone.principals)}
-    for name in inputs["hosts"]:
-        host = hosts.get(name)
-        if host is None:
+    zones = [zone for zones in made.values() for zone in zones.values()]
+    opened = {port for zone in zones for port in zone.all}
+    told: set[str] = set()
+    array: set[str] = set()
+    for name, host in sorted(hosts.items()):
+        told |= set(host.initiators.values())
+        array |= {port for disk in host.disks.values() for port in disk.ports}
+        if not opened & set(host.initiators.values()):
             continue
         if used := sorted(disk.name for disk in host.disks.values() if disk.attached and disk.ports & opened):
             some = ", ".join(used[:5]) + (f" and {len(used) - 5} more" if len(used) > 5 else "")
             yield Against.IN_USE.concern(name, f"it has {some} attached, which it reaches through zones that are to go")
-
-
-def _tell(inputs: Mapping[str, Any], outputs: dict[str, Any]) -> None:
-    """Say what people are to type in: the names are those that FabricZones told them to make."""
-    call = runtime.current_call()
-    found = fabrics.ports(inputs, inputs["targets"])
-    zones = fabrics.manual(inputs, found)
-    told: dict[str, dict[str, Sequence[str]]] = {}
-    for one in inputs["fabrics"]:
-        names = [zone.name for zone in zones[one["name"]]]
-        if names:
-            told[one["name"]] = {"brocade": commands.brocade_removal(one["configuration"], names)}
-            if one["vsan"]:
-                told[one["name"]]["cisco"] = commands.cisco_removal(int(one["vsan"]), one["configuration"], names)
-    outputs["commands"] = told
-    for fabric, families in told.items():
-        for family, lines in families.items():
-            call.say(
-                "\n".join((f"{fabric}: to be typed in by the SAN team ({family}):", *(f"  {line}" for line in lines)))
-            )
+    for zone in zones:
+        # In a zone of peers the members are the hosts' ports; in another one the first is, as it was made.
+        initiators = zone.members if zone.type == zoning.PEER else zone.members[:1]
+        for port in sorted(set(initiators) - told - array):
+            yield Against.UNTOLD.concern(port, f"it is in zone {zone.name}, and no host that is connected has it")

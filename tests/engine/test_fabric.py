@@ -97,8 +97,10 @@ def test_zoned_healed_and_taken_away(lab: Lab, tmp_path: Path) -> None:
         ]
         assert (now[name]["transaction"], now[name]["sessions"]) == ("", 0)
     told = site.told("old-array zones")
-    assert told["paths"] == 4
+    assert {host: sum(ports.values()) for host, ports in told["reach"].items()} == {"esx70-1.lab": 4, "esx70-2.lab": 4}
     assert {name: set(made) for name, made in told["made"].items()} == OURS
+    luns = site.told("old-array mounted")
+    assert (luns["lacking"], luns["unfound"]) == ({}, [])
     assert told["before"]["fabric-a"]["checksum"] == before["fabric-a"]["checksum"]
     assert any(entry["site"] == "fabric-a" for entry in told["audit"])
     assert PASSWORD not in site.run("stack", "export")
@@ -134,8 +136,12 @@ def test_zoned_healed_and_taken_away(lab: Lab, tmp_path: Path) -> None:
     assert lab.writes == writes
 
     site.config["esxodus:oldDatastores"] = ["old-a", "old-b"]
+    writes = lab.writes
+    assert "+ zone esxodus_esx70_1_lab_vmhba2" in site.preview()
+    assert lab.writes == writes
     site.up()
     assert zones(lab) >= OURS["fabric-a"]
+    assert all(now["lost"] == 0 for now in fabrics(lab).values()), "nobody has lost a transaction"
     luns = {lun["volume"]["label"]: lun for lun in lab.get("/state")["luns"] if lun["volume"]}
     assert {"esx70-1.lab", "esx70-2.lab"} <= set(luns["old-a"]["mounted"])
 
@@ -174,5 +180,6 @@ def test_by_hand(lab: Lab, tmp_path: Path) -> None:
                 zone, members = line.removeprefix("zonecreate ").replace('"', "").split(", ")
                 lab.post(f"/fabrics/{name}/zone", {"zone": zone, "members": members.split(";")})
     site.up()
-    assert site.told("old-array zones")["paths"] == 4
+    assert site.told("old-array mounted")["unfound"] == []
+    assert "to be typed in" not in site.preview(), "it is told once"
     assert {vm["site"] for vm in lab.get("/state")["vcenters"]["target"]["vms"].values()} == {"target"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components import beforehand, site_concerns
-from components.adoption import Adoption
+from components.adoption import Adoption, Owned
 from components.providers import old_datastores
 from components.settings import Settings
 from migration.errors import Blocked, SettingsError
@@ -123,27 +123,25 @@ def test_only_of_a_switch_that_is_adopted_members_are_missed() -> None:
         asked.append(switch)
         return {"esx71"}
 
-    adopted = site_concerns.off_the_switch(stack, Adoption(there, frozenset()), members)
+    adopted = site_concerns.off_the_switch(stack, Adoption(there, {}), members)
     assert [(one.id, one.subject) for one in adopted] == [("host.not-on-switch", "esx72")]
     assert asked == ["uuid-7"]
-    ours = frozenset({("vsphere:index/distributedVirtualSwitch:DistributedVirtualSwitch", "dvs7")})
+    ours: Owned = {("vsphere:index/distributedVirtualSwitch:DistributedVirtualSwitch", "dvs7"): {}}
     assert list(site_concerns.off_the_switch(stack, Adoption(there, ours), members)) == []
-    assert list(site_concerns.off_the_switch(stack, Adoption({}, frozenset()), members)) == []
+    assert list(site_concerns.off_the_switch(stack, Adoption({}, {}), members)) == []
 
 
 def test_only_of_a_network_that_is_adopted_another_vlan_is_told() -> None:
     stack = Settings.parse(networked())
     vlans = {"network": {"pg-prod": 21}, "host network": {"esx71 pg-dmz": 0, "esx72 pg-dmz": 30, "esx71 vmotion": 41}}
     there = {"network": {"pg-prod": "dvportgroup-1"}, "host network": dict.fromkeys(vlans["host network"], "id")}
-    found = [
-        str(one).partition(" —")[0] for one in site_concerns.other_vlans(stack, Adoption(there, frozenset()), vlans)
-    ]
+    found = [str(one).partition(" —")[0] for one in site_concerns.other_vlans(stack, Adoption(there, {}), vlans)]
     assert found == [
         "pg-prod: it has VLAN 21, and is declared with VLAN 20 [network.other-vlan]",
         "pg-dmz: it has no VLAN on esx71, and is declared with VLAN 30 [network.other-vlan]",
         "vmotion: it has VLAN 41 on esx71, and is declared with VLAN 40 [network.other-vlan]",
     ]
-    assert list(site_concerns.other_vlans(stack, Adoption({}, frozenset()), vlans)) == []
+    assert list(site_concerns.other_vlans(stack, Adoption({}, {}), vlans)) == []
 
 
 def test_hosts_that_stand_elsewhere_are_all_named() -> None:

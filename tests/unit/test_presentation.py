@@ -27,7 +27,7 @@ def lun(host: str = "esx71", works: int = 4, hbas: int = 2, disk: str = "naa.1")
     ],
 )
 def test_paths(found: list[Lun], expected: int, said: list[tuple[str, Severity]]) -> None:
-    concerns = list(paths(found, expected))
+    concerns = list(paths(found, {(one.host, one.disk): expected for one in found}))
     assert [(one.id, one.severity) for one in concerns] == said
     assert all("naa." in one.sentence and "esx7" in one.sentence and one.remedy for one in concerns)
 

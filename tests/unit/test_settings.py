@@ -209,7 +209,11 @@ def test_no_password_is_ever_shown() -> None:
             "esxodus:oldDatastores[0]: dsA is also the name of a new datastore",
         ),
         ("fabric", {"kind": "cisco"}, "esxodus:fabric.kind: 'cisco': must be 'manual' or 'brocade'"),
-        ("fabric", {"fabrics": [{"name": "a"}]}, "esxodus:fabric.fabrics[0].configuration: missing"),
+        (
+            "fabric",
+            {"fabrics": [{"name": "a", "hbas": ["vmhba2"]}]},
+            "esxodus:fabric.fabrics[0].configuration: missing",
+        ),
         (
             "fabric",
             {"fabrics": [{"name": "a", "configuration": "c", "hbas": ["vmnic2"]}]},
@@ -303,7 +307,19 @@ def test_what_a_kind_of_fabric_lacks_or_has_no_use_for() -> None:
         "esxodus:fabric.fabrics[0]: neither of thumbprint and caFile; exactly one says how TLS is verified",
     )
     found = problems(changed("fabric", {"fabrics": [{"name": "a", "switch": "a1", "configuration": "c"}]}))
-    assert found == ("esxodus:fabric.fabrics[0].switch: only of kind brocade",)
+    assert found == (
+        "esxodus:fabric.fabrics[0].switch: only of kind brocade",
+        "esxodus:fabric.fabrics[0].hbas: missing; the new hosts' adapters that are cabled to this fabric",
+    )
+    alike = changed("target.hosts.0.name", "esx-71.x") | {
+        "fabric": {"fabrics": [{"name": name, "hbas": ["vmhba2"], "configuration": "c"} for name in ("a", "b")]}
+    }
+    alike["target"]["hosts"].append({**alike["target"]["hosts"][0], "name": "esx.71.x"})
+    found = problems(alike)
+    assert found[:2] == (
+        "esxodus:fabric.fabrics: adapter vmhba2 is there 2 times",
+        "esxodus:target.hosts: esx-71.x and esx.71.x would have zones of one name; let them differ in letters or digits",
+    )
 
 
 def test_vms_of_one_name_need_their_uuids() -> None:

@@ -89,18 +89,21 @@ func (d *Defined) cfg(n string) int {
 	return slices.IndexFunc(d.Cfgs, func(c Cfg) bool { return c.Name == n })
 }
 
-// addZone makes a zone. Adding members to one that exists is not modelled, but refused.
+// addZone makes a zone, or adds members to one.
 func (d *Defined) addZone(z Zone) error {
+	at := d.zone(z.Name)
 	switch {
 	case !name.MatchString(z.Name):
 		return errNames
-	case d.taken(z.Name):
+	case at >= 0 && z.Type != d.Zones[at].Type:
+		return fmt.Errorf("%q is of another type", z.Name)
+	case at < 0 && d.taken(z.Name):
 		return fmt.Errorf("%q duplicate name", z.Name)
 	case z.Type != Standard && z.Type != Peer:
 		return fmt.Errorf("zone type %d is not known", z.Type)
 	case len(z.Members)+len(z.Principals) == 0:
 		return fmt.Errorf("%q has no members", z.Name)
-	case (z.Type == Peer) != (len(z.Principals) > 0):
+	case at < 0 && (z.Type == Peer) != (len(z.Principals) > 0), at >= 0 && z.Type != Peer && len(z.Principals) > 0:
 		return fmt.Errorf("%q: a peer zone, and no other, has principal members", z.Name)
 	}
 	for _, m := range slices.Concat(z.Members, z.Principals) {
@@ -108,7 +111,19 @@ func (d *Defined) addZone(z Zone) error {
 			return fmt.Errorf("%q not found", m)
 		}
 	}
-	d.Zones = append(d.Zones, z)
+	if at < 0 {
+		d.Zones = append(d.Zones, z)
+		return nil
+	}
+	there := d.Zones[at]
+	for _, m := range slices.Concat(z.Members, z.Principals) {
+		if slices.Contains(there.Members, m) || slices.Contains(there.Principals, m) {
+			return fmt.Errorf("%q duplicate member", m)
+		}
+	}
+	there.Members = slices.Concat(there.Members, z.Members)
+	there.Principals = slices.Concat(there.Principals, z.Principals)
+	d.Zones[at] = there
 	return nil
 }
 

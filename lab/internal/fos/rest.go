@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,9 +132,7 @@ func (s *Switch) logout(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, token)
-	if s.open != nil && s.open.owner == token {
-		s.open = nil
-	}
+	s.open = slices.DeleteFunc(s.open, func(t *transaction) bool { return t.owner == token })
 }
 
 // EndSessions makes every session invalid; a transaction of one stays open, as that of a client that died.
@@ -218,16 +217,18 @@ type memberZone struct {
 	Names []string `json:"zone-name"`
 }
 
+// zoneEntry tells the type twice, as Fabric OS 9 does.
 type zoneEntry struct {
 	Name    string      `json:"zone-name"`
 	Type    int         `json:"zone-type"`
+	Kind    string      `json:"zone-type-string"`
 	Entries memberEntry `json:"member-entry"`
 }
 
 func entries(zones []Zone) []any {
 	var out []any
 	for _, z := range zones {
-		out = append(out, zoneEntry{z.Name, z.Type, memberEntry{z.Members, z.Principals}})
+		out = append(out, zoneEntry{z.Name, z.Type, [...]string{"zone", "user-created-peer-zone"}[z.Type], memberEntry{z.Members, z.Principals}})
 	}
 	return out
 }
@@ -235,23 +236,22 @@ func entries(zones []Zone) []any {
 // show answers a GET. A session that has a transaction open sees the defined configuration as it will be.
 func (s *Switch) show(w http.ResponseWriter, path, token string) {
 	s.mu.Lock()
-	db, open := s.db, s.open
-	s.mu.Unlock()
-	work := db.Defined
-	if open != nil && open.owner == token {
-		work = open.work
+	db, work, shown := s.db, s.db.Defined, 0
+	if t := s.own(token); t != nil {
+		work = t.work
 	}
+	if n := len(s.open); n > 0 {
+		shown = s.open[n-1].token
+	}
+	s.mu.Unlock()
 	switch path {
 	case effective:
 		out := map[string]any{
-			"checksum": db.Checksum(), "cfg-name": db.Effective.Cfg, "cfg-action": 0, "default-zone-access": 0, "transaction-token": 0,
+			"checksum": db.Checksum(), "cfg-name": db.Effective.Cfg, "cfg-action": 0, "default-zone-access": 0, "transaction-token": shown,
 			"db-max": 1045274, "db-avail": 1045274, "db-committed": 0, "db-transaction": 0,
 		}
 		if db.AllAccess {
 			out["default-zone-access"] = 1
-		}
-		if open != nil {
-			out["transaction-token"] = open.token
 		}
 		list(out, "enabled-zone", entries(db.Effective.Zones))
 		respond(w, "effective-configuration", out)

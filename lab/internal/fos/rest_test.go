@@ -129,8 +129,11 @@ func TestAnOldChecksumAndAnotherTransactionAreRefused(t *testing.T) {
 	if token := f.want("GET", "effective-configuration", nil, 200)["transaction-token"]; token == 0.0 {
 		t.Error("no token of the open transaction")
 	}
-	f.want("POST", "defined-configuration/zone/zone-name/z2", members(hostB, array), 400)
-	f.want("PATCH", "effective-configuration/cfg-name/prod", f.checksum(), 400)
+	f.want("POST", "defined-configuration/zone/zone-name/z2", members(hostB, array), 201)
+	f.want("PATCH", "effective-configuration/cfg-name/prod", f.checksum(), 204)
+	if s := f.State(); s.Lost != 1 || s.Transaction != "" {
+		t.Errorf("who saves first makes the others lose theirs: %+v", s)
+	}
 }
 
 func TestASessionThatEndsLeavesNothing(t *testing.T) {
@@ -147,7 +150,8 @@ func TestASessionThatEndsLeavesNothing(t *testing.T) {
 
 func TestWhatFabricOSRefuses(t *testing.T) {
 	f := at(t)
-	f.want("POST", "defined-configuration/zone/zone-name/z1", members(hostB, array), 400)
+	f.want("POST", "defined-configuration/zone/zone-name/z1", members(hostA), 400)
+	f.want("POST", "defined-configuration/zone/zone-name/z1", members(hostB), 201) // one more member
 	f.want("POST", "defined-configuration/zone/zone-name/9z", members(hostB, array), 400)
 	f.want("POST", "defined-configuration/zone/zone-name/"+strings.Repeat("z", 65), members(hostB, array), 400)
 	f.want("POST", "defined-configuration/zone/zone-name/z2", members("nobody"), 400)

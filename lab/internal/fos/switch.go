@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -44,8 +45,9 @@ type Switch struct {
 
 	mu       sync.Mutex
 	db       Database
-	open     *transaction
+	open     []*transaction
 	tokens   int
+	lost     int               // transactions of others that were lost by what a client did
 	sessions map[string]string // token → user
 	serial   int
 	requests []time.Time
@@ -87,32 +89,43 @@ type State struct {
 	Checksum    string `json:"checksum"`
 	Transaction string `json:"transaction"` // who has one open
 	Sessions    int    `json:"sessions"`
+	Lost        int    `json:"lost"` // times that somebody lost a transaction by what another did
 }
 
 // State returns what the switch has.
 func (s *Switch) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := State{Database: s.db, Checksum: s.db.Checksum(), Sessions: len(s.sessions)}
+	out := State{Database: s.db, Checksum: s.db.Checksum(), Sessions: len(s.sessions), Lost: s.lost}
 	out.Defined = s.db.Defined.clone()
-	if s.open != nil {
-		out.Transaction = "a REST session"
-		if s.sessions[s.open.owner] == "" {
-			out.Transaction = s.open.owner
+	var owners []string
+	for _, t := range s.open {
+		if s.sessions[t.owner] != "" {
+			owners = append(owners, "a REST session")
+		} else {
+			owners = append(owners, t.owner)
 		}
 	}
+	out.Transaction = strings.Join(owners, ", ")
 	return out
 }
 
-// change works on the defined configuration in the owner's transaction, which it opens. Fabric OS only warns of a second
-// transaction, and lets the one that is saved first win; here it is refused.
+// own returns the owner's transaction, or nil. s.mu is held.
+func (s *Switch) own(owner string) *transaction {
+	for _, t := range s.open {
+		if t.owner == owner {
+			return t
+		}
+	}
+	return nil
+}
+
+// change works on the defined configuration in the owner's transaction, which it opens. There may be several; the first that is
+// saved wins, and all others are gone (Fabric OS Administrator's Guide, concurrent zone transactions).
 func (s *Switch) change(owner string, f func(*Defined) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open != nil && s.open.owner != owner {
-		return errors.New("another transaction is open in this fabric; only one can be saved")
-	}
-	t := s.open
+	t := s.own(owner)
 	if t == nil {
 		s.tokens++
 		t = &transaction{owner, s.tokens, s.db.Defined.clone()}
@@ -121,7 +134,9 @@ func (s *Switch) change(owner string, f func(*Defined) error) error {
 	if err := f(&work); err != nil {
 		return err
 	}
-	t.work, s.open = work, t
+	if t.work = work; s.own(owner) == nil {
+		s.open = append(s.open, t)
+	}
 	return nil
 }
 
@@ -130,15 +145,12 @@ func (s *Switch) commit(owner, cfg, checksum string) error {
 	err := func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.open != nil && s.open.owner != owner {
-			return errors.New("another transaction is open in this fabric")
-		}
 		if checksum != s.db.Checksum() {
 			return errChecksum
 		}
 		work := s.db.Defined
-		if s.open != nil {
-			work = s.open.work
+		if t := s.own(owner); t != nil {
+			work = t.work
 		}
 		if cfg != "" {
 			e, err := work.resolve(cfg)
@@ -146,6 +158,9 @@ func (s *Switch) commit(owner, cfg, checksum string) error {
 				return err
 			}
 			s.db.Effective = e
+		}
+		if len(s.open) > 1 || len(s.open) == 1 && s.own(owner) == nil {
+			s.lost++
 		}
 		s.db.Defined, s.open = work, nil
 		return nil
@@ -156,13 +171,20 @@ func (s *Switch) commit(owner, cfg, checksum string) error {
 	return err
 }
 
+// abort drops the owner's transaction; of one that has none, whatever is open, for nothing is known of how Fabric OS tells
+// whose is meant.
 func (s *Switch) abort(owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open == nil || s.open.owner != owner {
-		return errors.New("there is no transaction of this session")
+	if len(s.open) == 0 {
+		return errors.New("there is no transaction")
 	}
-	s.open = nil
+	if s.own(owner) == nil {
+		s.open = nil
+		s.lost++
+		return nil
+	}
+	s.open = slices.DeleteFunc(s.open, func(t *transaction) bool { return t.owner == owner })
 	return nil
 }
 

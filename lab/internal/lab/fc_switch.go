@@ -33,9 +33,13 @@ func (l *Lab) addSwitches() error {
 		l.Switches = append(l.Switches, s)
 	}
 	if len(l.Switches) > 0 {
-		l.Fabric.SetZoning(func(initiator, target int64) bool {
-			return slices.ContainsFunc(l.Switches, func(s *fos.Switch) bool { return s.Allows(initiator, target) })
-		})
+		cabled := map[int64]*fos.Switch{} // each host's first port to the first switch, and so on
+		for name := range l.servers {
+			for i, h := range l.hbas(name) {
+				cabled[h.WWPN] = l.Switches[i]
+			}
+		}
+		l.Fabric.SetZoning(func(initiator, target int64) bool { return cabled[initiator].Allows(initiator, target) })
 	}
 	return nil
 }
