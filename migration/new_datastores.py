@@ -24,7 +24,7 @@ NOT_BLANK: Final = Kind(
 NOT_SEEN: Final = Kind(
     "datastore.disk-not-seen",
     Severity.BLOCKS,
-    "The disk of a new VMFS datastore is not seen by every new host.",
+    "The disk of a new VMFS datastore is not seen by every new host; a preview warns, since a rescan may find it.",
     "present the LUN to the hosts and zone them, then run again; or correct its name",
     "ours",
 )

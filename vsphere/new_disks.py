@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from migration.new_datastores import Disk
 from vsphere import host_storage, site_storage
@@ -34,18 +34,6 @@ def look(site: Site, hosts: Sequence[str], disks: Mapping[str, str]) -> tuple[Di
         capacity = seen[0][1].capacity if seen else 0.0
         found.append(Disk(name, device, tuple(sorted(hosts_with)), without, capacity, holds))
     return tuple(found)
-
-
-def rescan(site: Site, hosts: Collection[str], disks: Mapping[str, str]) -> None:
-    """Let each host that lacks one of the disks look for new devices, and every host for volumes on those that it has.
-
-    A volume that a host has not looked for yet must not be taken for a blank disk.
-
-    Raises: MigrationError.
-    """
-    for name, one in host_storage.host_storage(site).items():
-        if name in hosts and one.connected and disks:
-            host_storage.rescan(site, one)
 
 
 def _partitioned(site: Site, host: HostStorage, disk: host_storage.Disk) -> str:

@@ -37,7 +37,11 @@ _DRIFT: Final = 30.0
 """Seconds by which the time of a host's last boot may move without a restart: vCenter reckons it from the host's clock."""
 _LOCKED: Final = "LockingError"
 """What esxcli says where an installation is under way, such as one whose answer got lost."""
+_UUID: Final = "summary.config.instanceUuid"
 _USAGE: Final = "summary.quickStats.overallCpuUsage"
+_MANAGED: Final = "config.managedBy"
+_AGENTS: Final = "com.vmware.vim.eam"
+"""ESX Agent Manager: what it has on a host, such as VMs of the cluster services, it powers off and on with the host."""
 
 
 class UpgradedCluster:
@@ -63,7 +67,8 @@ class UpgradedCluster:
         in_service = sum(not one.out for one in members)
         fewer = in_service if any(one.out and one.ours for one in members) else in_service - 1
         drs = config.drsConfig if config and config.drsConfig and config.drsConfig.enabled else None
-        vms = tuple(self._vms(inventory, {record.moref for record in records.values()}))
+        usage, agents = self._asked()
+        vms = tuple(self._vms(inventory, {record.moref for record in records.values()}, agents))
         return Fleet(
             cluster=self._cluster,
             vcenter=inventory.view.version,
@@ -72,7 +77,7 @@ class UpgradedCluster:
             drs=str(drs.defaultVmBehavior or "") if drs else "",
             reserve=reserves(config.dasConfig if config else None, fewer),
             groups=dict(_host_groups(config, {record.moref: host for host, record in records.items()})),
-            usage=self._usage(),
+            usage=usage,
             volumes={volume.id: volume.name for volume in inventory.view.volumes},
             lacking=inventory.view.lacking,
         )
@@ -158,16 +163,19 @@ class UpgradedCluster:
             return ""  # installing it once more does no harm
         return found[0].get("Name", "") if found else ""
 
-    def _vms(self, inventory: Inventory, hosts: set[str]) -> Iterator[Vm]:
+    def _vms(self, inventory: Inventory, hosts: set[str], but: set[str]) -> Iterator[Vm]:
         for record in inventory.snapshot.of(vim.VirtualMachine):
-            if record.target("runtime.host") in hosts:
+            if record.target("runtime.host") in hosts and record.moref not in but:
                 yield inventory.vm(record)
 
-    def _usage(self) -> dict[str, float]:
-        """Return the MHz that each VM uses, by instance UUID. They change all the time, so that they are not followed."""
-        paths = ("summary.config.instanceUuid", _USAGE)
-        found = collect(self._site.session, "reading what VMs use", vim.VirtualMachine, paths)
-        return {str(one.get(paths[0])).lower(): float(one.get(_USAGE) or 0) for one in found}
+    def _asked(self) -> tuple[dict[str, float], set[str]]:
+        """Return the MHz that each VM uses, by instance UUID, and the ids of VMs that are vSphere's own.
+
+        What they use changes all the time, so that it is not followed.
+        """
+        found = collect(self._site.session, "reading what VMs use", vim.VirtualMachine, (_UUID, _USAGE, _MANAGED))
+        agents = {one.moref for one in found if getattr(one.get(_MANAGED), "extensionKey", "") == _AGENTS}
+        return {str(one.get(_UUID)).lower(): float(one.get(_USAGE) or 0) for one in found}, agents
 
     def _marked(self, records: dict[str, Record]) -> set[str]:
         """Return the ids of the hosts that bear our mark; asked directly: vCenter may not report custom values."""

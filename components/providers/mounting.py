@@ -40,7 +40,7 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> tuple[dict
         {*_hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED), *_unfound(found, _expected(found, inputs))}
     ):
         call.progress(f"rescanning {', '.join(unseen)}", None)
-        _rescan(site, unseen)
+        rescan(site, unseen)
         found = site_storage.mounts(site, hosts, volumes)
     mendable = (State.UNMOUNTED, State.DETACHED)
     for mount in found:
@@ -152,7 +152,12 @@ def usable(site: Site, hosts: Sequence[str]) -> list[str]:
     return [host for host in hosts if host not in out] or list(hosts)
 
 
-def _rescan(site: Site, hosts: Sequence[str]) -> None:
+def rescan(site: Site, hosts: Sequence[str]) -> None:
+    """Let the hosts look for new devices and volumes, a few at a time.
+
+    Raises: Stale where one is not there; Paused; MigrationError.
+    """
+
     def one(host: str) -> None:
         if runtime.stop.is_set():
             raise Paused(f"{host}: paused before its rescan; run again to go on")
@@ -160,9 +165,8 @@ def _rescan(site: Site, hosts: Sequence[str]) -> None:
 
     with ThreadPoolExecutor(RESCANS_AT_ONCE) as pool:
         # Each thread records what it does for this resource; a context is entered by one thread at a time.
-        rescans = [pool.submit(copy_context().run, one, host) for host in hosts]
-        for rescan in rescans:
-            rescan.result()  # raises what it has raised
+        for ended in [pool.submit(copy_context().run, one, host) for host in hosts]:
+            ended.result()  # raises what it has raised
 
 
 def _hosts(found: Sequence[Mount], *states: State) -> list[str]:

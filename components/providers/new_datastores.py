@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from components.providers import access, runtime, verdict
+from components.providers import access, mounting, runtime, verdict
 from components.providers.accounted import accounted
 from migration import new_datastores
 from migration.errors import Blocked
+from migration.model import Concern, Severity
 from migration.new_datastores import SUBJECT, Coming, Forecast, Store
 from vsphere import new_disks, site_storage
 
@@ -40,14 +42,14 @@ class NewDatastoresProvider(ResourceProvider):
         expected = int(news.pop("preview", 0))
         if expected:
             call = runtime.current_call()
-            missing = _missing(news)
-            disks = new_disks.look(access.site("target"), news["hosts"], missing)
+            site, missing = access.site("target"), _missing(news)
+            disks = new_disks.look(site, mounting.usable(site, news["hosts"]), missing)
             if missing and not disks:
                 call.say(NOT_JOINED)
             found = _foretold(news, disks)
             if any(row.lands for row in found.rows) or found.open or found.homeless:
                 call.say(str(found))
-            concerns = [concern for disk in disks for concern in disk.concerns()]
+            concerns = [_before_a_rescan(concern) for disk in disks for concern in disk.concerns()]
             verdict.show(call, SUBJECT, [*concerns, *found.concerns()], expected)
         return CheckResult(news, [])
 
@@ -100,14 +102,21 @@ def _settled(id_: str, inputs: dict[str, Any], olds: dict[str, Any]) -> dict[str
     Raises: Blocked, naming every disk; MigrationError.
     """
     with accounted(id_, inputs, olds) as outputs:
-        site, hosts, missing = access.site("target"), inputs["hosts"], _missing(inputs)
+        site, missing = access.site("target"), _missing(inputs)
+        hosts = mounting.usable(site, inputs["hosts"])
         if missing:
+            # A volume that a host has not looked for yet must not be taken for a blank disk.
             runtime.current_call().progress(f"rescanning {', '.join(hosts)}", None)
-            new_disks.rescan(site, hosts, missing)
+            mounting.rescan(site, hosts)
         disks = new_disks.look(site, hosts, missing)
         if concerns := [concern for disk in disks for concern in disk.concerns()]:
             raise Blocked(concerns)
     return outputs
+
+
+def _before_a_rescan(concern: Concern) -> Concern:
+    """A disk that a host does not see yet may be there once it has rescanned."""
+    return replace(concern, severity=Severity.WARNS) if concern.id == new_datastores.NOT_SEEN.id else concern
 
 
 def _missing(inputs: Mapping[str, Any]) -> dict[str, str]:

@@ -147,3 +147,4 @@ def test_a_disk_that_a_host_does_not_see_is_named(start: Callable[..., Lab], tmp
     said = site.up(succeeds=False)
     assert f"gold7-01: its disk {GOLD} is not seen by esx70-2.lab [datastore.disk-not-seen]" in said
     assert lab.get("/counters")["calls"]["target"].get("CreateVmfsDatastore", 0) == 0
+    assert f"warning: gold7-01: its disk {GOLD} is not seen by esx70-2.lab" in site.preview(), "a rescan may find it"

@@ -83,6 +83,7 @@ func (o *host) ExitMaintenanceModeTask(req *types.ExitMaintenanceMode_Task) soap
 			return problem
 		}
 		o.vc.setMaintenance(h, false)
+		go o.vc.agents(o.vc.agentsOff(h), true)
 		return nil
 	})
 	if body.Fault_ = refused; refused == nil {

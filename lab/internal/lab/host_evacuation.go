@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -14,10 +15,16 @@ func (vc *VC) evacuate(h *simulator.HostSystem, j *job, timeout time.Duration, a
 	deadline := time.Now().Add(vc.lab.scale(timeout))
 	for {
 		left := 0
+		var agents []*simulator.VirtualMachine
 		for _, vm := range vc.machinesOn(h) {
 			var state types.VirtualMachinePowerState
-			vc.read(vm, func() { state = vm.Runtime.PowerState })
+			agent := false
+			vc.read(vm, func() { state, agent = vm.Runtime.PowerState, isAgent(vm) })
 			if state == types.VirtualMachinePowerStatePoweredOff && !alsoOff {
+				continue
+			}
+			if agent && state == on {
+				agents = append(agents, vm)
 				continue
 			}
 			to := vc.otherHost(h, vm)
@@ -29,7 +36,7 @@ func (vc *VC) evacuate(h *simulator.HostSystem, j *job, timeout time.Duration, a
 			}
 		}
 		if left == 0 {
-			return nil
+			return vc.agents(agents, false)
 		}
 		if timeout > 0 && time.Now().After(deadline) {
 			return because(new(types.Timedout), "%d virtual machines are still on host '%s'.", left, h.Name)
@@ -176,4 +183,41 @@ func (vc *VC) runsAnyOn(h *simulator.HostSystem, vms []types.ManagedObjectRefere
 		vc.read(vm, func() { runs = vm.Runtime.PowerState == on })
 		return runs && slices.Contains(vms, vm.Self)
 	})
+}
+
+// agentManager is the extension that takes care of vSphere's own machines, those of its cluster services among them.
+const agentManager = "com.vmware.vim.eam"
+
+// isAgent reports whether a machine, which is locked, is one of vSphere's own.
+func isAgent(vm *simulator.VirtualMachine) bool {
+	return vm.Config != nil && vm.Config.ManagedBy != nil && vm.Config.ManagedBy.ExtensionKey == agentManager
+}
+
+// agents powers vSphere's own machines off, when all others have left a host, or on.
+func (vc *VC) agents(vms []*simulator.VirtualMachine, powered bool) types.BaseMethodFault {
+	o := &vmObject{vc.shadow("VirtualMachine")}
+	for _, vm := range vms {
+		var ref types.ManagedObjectReference
+		if powered {
+			ref = o.PowerOnVMTask(&types.PowerOnVM_Task{This: vm.Self}).(*methods.PowerOnVM_TaskBody).Res.Returnval
+		} else {
+			ref = o.PowerOffVMTask(&types.PowerOffVM_Task{This: vm.Self}).(*methods.PowerOffVM_TaskBody).Res.Returnval
+		}
+		if problem := vc.await(ref); problem != nil {
+			return problem
+		}
+	}
+	return nil
+}
+
+// agentsOff are vSphere's own machines on a host that are off.
+func (vc *VC) agentsOff(h *simulator.HostSystem) (out []*simulator.VirtualMachine) {
+	for _, vm := range vc.machinesOn(h) {
+		vc.read(vm, func() {
+			if isAgent(vm) && vm.Runtime.PowerState == off {
+				out = append(out, vm)
+			}
+		})
+	}
+	return out
 }

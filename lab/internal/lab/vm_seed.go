@@ -281,6 +281,10 @@ func (s *seed) dictionary(at place) *vmx.Dictionary {
 	}
 	d.Set("nvram", fileName(spec.Name)+".nvram")
 	d.Set("svga.present", "TRUE")
+	if spec.Agent {
+		d.Set("managedBy.extensionKey", agentManager)
+		d.Set("managedBy.type", "cluster-agent")
+	}
 	for k, v := range spec.ExtraConfig {
 		d.Set(k, v)
 	}

@@ -17,7 +17,7 @@ import (
 var known = regexp.MustCompile(`(?i)^(\.encoding|config\.version|virtualHW\.version|displayName|guestOS|uuid\.(bios|location)|vc\.uuid|annotation|` +
 	`memSize|numvcpus|cpuid\.coresPerSocket|firmware|ctkEnabled|vcpu\.hotadd|mem\.hotadd|tools\.syncTime|` +
 	`(scsi|sata|ide)\d+(:\d+)?\..*|ethernet\d+\..*|sched\.(cpu|mem)\.(units|min|minSize|max|shares|affinity|pin|latencySensitivity)|` +
-	`checkpoint\.vmState|encryption\.keySafe|` + peripheral + `)$`)
+	`checkpoint\.vmState|encryption\.keySafe|managedBy\.(extensionKey|type)|` + peripheral + `)$`)
 
 // encode writes a configuration as a .vmx at a place. location is the hash that the question "moved or copied" compares.
 func encode(c *types.VirtualMachineConfigInfo, at place, location string, places func(types.BaseVirtualDevice) (place, bool)) *vmx.Dictionary {
@@ -52,6 +52,10 @@ func encode(c *types.VirtualMachineConfigInfo, at place, location string, places
 	encodeShares(d, "sched.cpu.", "min", c.CpuAllocation)
 	encodeShares(d, "sched.mem.", "minSize", c.MemoryAllocation)
 	encodeSchedule(d, c)
+	if c.ManagedBy != nil {
+		d.Set("managedBy.extensionKey", c.ManagedBy.ExtensionKey)
+		d.Set("managedBy.type", c.ManagedBy.Type)
+	}
 	if c.KeyId != nil {
 		d.Set("encryption.keySafe", keySafe(c.KeyId))
 	}
@@ -274,6 +278,9 @@ func (vc *VC) decode(dc *simulator.Datacenter, at place, d *vmx.Dictionary) (*ty
 	}
 	if strings.EqualFold(d.Get("firmware"), "efi") {
 		c.Firmware = string(types.GuestOsDescriptorFirmwareTypeEfi)
+	}
+	if key := d.Get("managedBy.extensionKey"); key != "" {
+		c.ManagedBy = &types.ManagedByInfo{ExtensionKey: key, Type: d.Get("managedBy.type")}
 	}
 	vc.decodeSchedule(c, d)
 	for _, k := range d.Keys() {

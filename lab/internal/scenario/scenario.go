@@ -259,6 +259,8 @@ type VM struct {
 	Permissions []Permission `yaml:"permissions"`
 	HAOverride  *HAOverride  `yaml:"haOverride"`
 	DRSOverride *DRSOverride `yaml:"drsOverride"`
+	// Agent makes it a VM of vSphere's own, which ESX Agent Manager powers off and on with its host's maintenance mode (vCLS).
+	Agent bool `yaml:"agent"`
 	// ExtraConfig keys as they stand in the .vmx file.
 	ExtraConfig map[string]string `yaml:"extraConfig"`
 	// Snapshots, each the child of the one before.
