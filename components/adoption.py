@@ -12,8 +12,6 @@ import pulumi.dynamic
 from migration.errors import Unexpected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from migration.model import Concern
     from vsphere.existing import Existing
 
@@ -32,14 +30,11 @@ class Adoption:
     is. Everything else is declared, hence created.
     """
 
-    def __init__(
-        self, existing: Existing, owned: Mapping[tuple[str, str], Mapping[str, Any]], concerns: Sequence[Concern] = ()
-    ) -> None:
-        """Take what exists (kind to name to id) and what the state holds (resource type and logical name, to the outputs).
+    concerns: tuple[Concern, ...] = ()
+    """What the operator is to be warned of at the site as a whole."""
 
-        `concerns` are what the operator is to be warned of at the site as a whole.
-        """
-        self.concerns = concerns
+    def __init__(self, existing: Existing, owned: Owned) -> None:
+        """Take what exists (kind to name to id) and what the state holds (resource type and logical name, to the outputs)."""
         self._existing = existing
         self._owned = owned
         self.adopted: list[str] = []
@@ -50,13 +45,17 @@ class Adoption:
         return self._owned.get((kind, name), {})
 
     def id_of(self, kind: str, name: str, resource: type[pulumi.CustomResource]) -> str | None:
-        """Return the id of a thing to adopt, None for one to declare."""
-        if (str(resource.pulumi_type), name) in self._owned:  # type: ignore[attr-defined] # set by the SDK's decorator
-            return None
-        found = self._existing.get(kind, {}).get(name)
+        """Return the id of a thing to adopt, None for one to declare; what is adopted is listed in `adopted`."""
+        found = self.sees(kind, name, resource)
         if found is not None:
             self.adopted.append(f"{kind} {name}")
         return found
+
+    def sees(self, kind: str, name: str, resource: type[pulumi.CustomResource]) -> str | None:
+        """Return the id of a thing that would be adopted, None for one that would be declared."""
+        if (str(resource.pulumi_type), name) in self._owned:  # type: ignore[attr-defined] # set by the SDK's decorator
+            return None
+        return self._existing.get(kind, {}).get(name)
 
 
 def state_of_this_stack() -> Owned:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from components import site_concerns
 from components.adoption import Adoption, state_of_this_stack
 from components.providers import access
 from components.settings_networks import INSTALLED_SWITCH
 from migration import new_site
 from migration.errors import Blocked, SettingsError
-from migration.wanted import Method
 from vsphere import site_storage
 from vsphere.existing import Existing, There
+from vsphere.joining import refusals
 from vsphere.journeys import on_their_way
 from vsphere.names import encoded
-from vsphere.session import close_all
+from vsphere.session import close_all, session
 from vsphere.site import Site
 from vsphere.watch import News
 
@@ -24,17 +25,17 @@ if TYPE_CHECKING:
 
     from components.settings import Settings
     from components.settings_datastores import Datastore
-    from migration.model import Concern
     from migration.new_site import Stands
     from migration.wanted import Identity
+    from vsphere.session import Session
 
 
 def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
     """Verify both vCenters, log in, and return what to adopt, and which VMs are on their way. Changes nothing.
 
-    Raises: Refused, Unreachable; Blocked where a declared host stands elsewhere; SettingsError where a new datastore is wanted
-    on a disk that may hold data, where something is to be created under a name that vSphere would change, or where a host that
-    is to join has no thumbprint.
+    Raises: Refused, Unreachable; Blocked where a declared host stands elsewhere or would not join; SettingsError where a new
+    datastore is wanted on a disk that may hold data, where something is to be created under a name that vSphere would change,
+    or where a host that is to join has no thumbprint.
     """
     endpoints = access.endpoints(stack)
     try:
@@ -45,6 +46,7 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
         refuse_escaped_names(stack, there)
         refuse_unknown_hosts(stack, there)
         refuse_missing_switches(stack, there)
+        refuse_hosts_that_would_not_join(stack, session(endpoints["target"]), target_there)
         refuse_old_exports(stack, site_storage.exports(source))
         new = [one for one in stack.target.datastores if one.disk and one.name not in there["datastore"]]
         if new:
@@ -55,15 +57,9 @@ def look(stack: Settings) -> tuple[Adoption, frozenset[Identity]]:
         travelling = on_their_way((source, target), [spec.identity for _, spec in stack.specs()])
     finally:
         close_all()  # a program is ended at once on Ctrl-C; no session should outlive it
-    return Adoption(there, state_of_this_stack(), missing_vmotion(stack, there)), travelling
-
-
-def missing_vmotion(stack: Settings, there: Existing) -> list[Concern]:
-    """Return a warning for each host that will have no adapter for vMotion, where it is wanted."""
-    hosts = stack.target.hosts
-    has = {name.rpartition(" ")[0] for name in there["vMotion adapter"]} | {one.name for one in hosts if one.vmotion}
-    live = any(spec.method is Method.XVM for _, spec in stack.specs())
-    return list(new_site.without_vmotion([one.name for one in hosts], has, drs=stack.target.cluster.drs, live=live))
+    adoption = Adoption(there, state_of_this_stack())
+    adoption.concerns = tuple(site_concerns.found(stack, adoption, target_there))
+    return adoption, travelling
 
 
 def refuse_misplaced_hosts(stack: Settings, here: Mapping[str, Stands], elsewhere: Mapping[str, Stands]) -> None:
@@ -92,6 +88,20 @@ def refuse_unknown_hosts(stack: Settings, there: Existing) -> None:
     ]
     if problems:
         raise SettingsError(problems)
+
+
+def refuse_hosts_that_would_not_join(stack: Settings, target: Session, there: There) -> None:
+    """Have the vCenter contact each host that is to join, where it has the datacenter by which it can be asked.
+
+    Raises: Blocked, naming every host that would not join.
+    """
+    datacenter, known = there.datacenter(stack.target.datacenter), there.hosts()
+    joining = [(host.name, host.thumbprint or "") for host in stack.target.hosts if host.name not in known]
+    if datacenter is None:
+        return
+    password = stack.host_password.get_secret_value()
+    if found := refusals(target, datacenter, joining, stack.target.host_username, password):
+        raise Blocked(found)
 
 
 def refuse_missing_switches(stack: Settings, there: Existing) -> None:

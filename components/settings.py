@@ -137,6 +137,7 @@ class Settings(Model):
             old_volumes=self.old_names,
             networks=self.network_map,
             declared_networks=tuple(network.name for network in self.target.networks),
+            declared_hosts=tuple(host.name for host in self.target.hosts),
             vmotion_hosts=tuple(host.name for host in self.target.hosts if host.vmotion),
             standard_networks=tuple(network.name for network in self.target.standard),
             declared_switch=(self.target.switch and self.target.switch.version) or "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migration.observation import Host, Observation, Volume
+from migration.observation import Cluster, Host, Observation, Volume
 from migration.wanted import VmSpec
 
 
@@ -13,7 +13,8 @@ def as_declared(spec: VmSpec, seen: Observation, evc: frozenset[str] = frozenset
 
     What is there already stays as it is seen, but for the hosts of the declared cluster: they will see the declared networks
     and volumes, have the declared adapters for vMotion, and offer the modes `evc` once its EVC mode is set; none: they offer
-    what they do now. Where the cluster has no usable host yet, one stands for those that may join.
+    what they do now. Declared hosts that are not there yet have joined, and share in what HA keeps free. Where the cluster has
+    no usable host all the same, one stands for those that may join.
     """
     target = seen.sites.get(spec.target)
     source = seen.sites.get(spec.source)
@@ -26,7 +27,11 @@ def as_declared(spec: VmSpec, seen: Observation, evc: frozenset[str] = frozenset
     networks = frozenset(spec.declared_networks)
     volumes = frozenset(one.id for one in new) | seen.volume_ids(spec.source, spec.old_volumes)
     there = [host for host in target.hosts if host.cluster == spec.cluster]
-    if not any(host.usable for host in there):
+    usable = sum(host.usable for host in there)
+    known = {host.name for host in target.hosts}
+    joining = [Host(name, spec.cluster) for name in spec.declared_hosts if name not in known]
+    there += joining
+    if not usable and not joining:
         there.append(Host("declared", spec.cluster))
     others = [host for host in target.hosts if host.cluster != spec.cluster]
     built = [
@@ -47,5 +52,17 @@ def as_declared(spec: VmSpec, seen: Observation, evc: frozenset[str] = frozenset
         volumes=(*target.volumes, *new, *old),
         networks=target.networks | networks,
         hosts=(*built, *others),
+        clusters=tuple(
+            _shared(one, usable + len(joining)) if one.name == spec.cluster and joining else one
+            for one in target.clusters
+        ),
     )
     return replace(seen, sites={**seen.sites, spec.target: view})
+
+
+def _shared(cluster: Cluster, hosts: int) -> Cluster:
+    """Return the cluster as it is with so many usable hosts: of what HA keeps free each has a smaller part then."""
+    if not cluster.spare:
+        return cluster
+    part = min(1.0, cluster.spare / hosts)
+    return replace(cluster, memory_reserve=part, cpu_reserve=part)

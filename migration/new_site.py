@@ -26,7 +26,7 @@ CLUSTER_ELSEWHERE: Final = Kind(
 IN_ANOTHER_VCENTER: Final = Kind(
     "host.in-another-vcenter",
     Severity.BLOCKS,
-    "A declared host is connected to another vCenter, and would have to be taken from it by force.",
+    "A declared host is managed by another vCenter, and would have to be taken from it by force.",
     "evacuate it, then disconnect and remove it there, or correct the host's name",
     "API: AlreadyBeingManaged",
 )
@@ -37,7 +37,52 @@ NO_VMOTION: Final = Kind(
     "give it an address in esxodus:target.hosts (vmotion), on the network of esxodus:target.vmotion",
     "S13",
 )
-KINDS: Final = (NO_VMOTION, IN_ANOTHER_CLUSTER, CLUSTER_ELSEWHERE, IN_ANOTHER_VCENTER)
+NOT_ON_SWITCH: Final = Kind(
+    "host.not-on-switch",
+    Severity.WARNS,
+    "The distributed switch exists already, so it is left as it is, and a declared host is no member of it.",
+    "add the host to the switch in vCenter, with its uplinks",
+    "ours",
+)
+THUMBPRINT: Final = Kind(
+    "host.thumbprint",
+    Severity.BLOCKS,
+    "A host that is to join has another certificate than the settings say.",
+    "compare it with what the host's console shows, and correct thumbprint in esxodus:target.hosts",
+    "API: SSLVerifyFault",
+)
+PASSWORD: Final = Kind(
+    "host.password",
+    Severity.BLOCKS,
+    "A host that is to join does not take the user and password that the settings give.",
+    "correct esxodus:target.hostUsername, or set hostPassword again",
+    "API: InvalidLogin",
+)
+NOT_JOINING: Final = Kind(
+    "host.not-joining",
+    Severity.BLOCKS,
+    "A host could not join: it does not answer, or the vCenter does not manage its version.",
+    "see whether it is up, reached by that name from the vCenter, and of a version that this vCenter manages",
+    "API: HostConnectFault",
+)
+OTHER_VLAN: Final = Kind(
+    "network.other-vlan",
+    Severity.WARNS,
+    "A declared network exists already, so it is left as it is, and has another VLAN than is declared.",
+    "correct vlan in esxodus:target, or the port group in vCenter",
+    "ours",
+)
+KINDS: Final = (
+    OTHER_VLAN,
+    NO_VMOTION,
+    NOT_ON_SWITCH,
+    THUMBPRINT,
+    PASSWORD,
+    NOT_JOINING,
+    IN_ANOTHER_CLUSTER,
+    CLUSTER_ELSEWHERE,
+    IN_ANOTHER_VCENTER,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +124,28 @@ def without_vmotion(hosts: Iterable[str], has: Collection[str], *, drs: bool, li
         if wanted and host not in has:
             need = "need" if live else "needs"
             yield NO_VMOTION.concern(host, f"it has no adapter for vMotion, and none is declared; {wanted} {need} it")
+
+
+def off_the_switch(hosts: Iterable[str], switch: str, members: Collection[str]) -> Iterator[Concern]:
+    """Yield a warning for each host that is no member of the distributed switch, which is adopted."""
+    for host in hosts:
+        if host not in members:
+            yield NOT_ON_SWITCH.concern(host, f"it is no member of {switch!r}, so it has none of the networks on it")
+
+
+def other_vlan(network: str, declared: int, has: Mapping[int, Collection[str]]) -> Iterator[Concern]:
+    """Yield a warning for each VLAN that a network, which is adopted, has other than the declared one; 0: none.
+
+    `has` names the hosts for each VLAN; no hosts where it has the same on all.
+    """
+    for vlan, hosts in has.items():
+        if vlan != declared:
+            on = f" on {', '.join(hosts)}" if hosts else ""
+            yield OTHER_VLAN.concern(network, f"it has {_vlan(vlan)}{on}, and is declared with {_vlan(declared)}")
+
+
+def _vlan(number: int) -> str:
+    return f"VLAN {number}" if number else "no VLAN"
 
 
 def _in(stands: Stands) -> str:

@@ -63,6 +63,7 @@ class Cluster:
     """A cluster as a site shows it.
 
     HA's admission control keeps `memory_reserve` of its memory and `cpu_reserve` of its MHz free, as parts of 1; 0: none.
+    `spare`: that is what so many of its hosts have; 0: it does not go by hosts.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Cluster:
     drs: bool = False
     memory_reserve: float = 0.0
     cpu_reserve: float = 0.0
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ class VmSpec:
     the new ones, which keeps `reserve` (a part of 1) free. `host` names the only host that it may run on at the target, ""
     leaves that to us. `networks` maps the source's network names to the target's. `declared_networks` will exist at the
     target even if a preview runs before they do, on a distributed switch of version `declared_switch` ("": the vCenter's own),
-    but for those in `standard_networks`, which are on standard switches. `vmotion_hosts` will have an adapter for vMotion then.
+    but for those in `standard_networks`, which are on standard switches. `declared_hosts` will be in its cluster then, and
+    `vmotion_hosts` have an adapter for vMotion.
     `accepted` holds the operator's reason for each warning, by id.
     """
 
@@ -112,6 +113,7 @@ class VmSpec:
     networks: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     declared_networks: tuple[str, ...] = ()
     standard_networks: tuple[str, ...] = ()
+    declared_hosts: tuple[str, ...] = ()
     vmotion_hosts: tuple[str, ...] = ()
     declared_switch: str = ""
     shutdown_timeout: float = 300.0

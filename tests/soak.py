@@ -43,6 +43,7 @@ NOISY, QUIET = 8.0, 12.0
 """Seconds with faults, and without: a fault waits for the next call, so that else every single call would meet one."""
 GROWTH: Final = 1.25
 """How much more memory the process may hold in the end than once it had moved every VM there and back."""
+MEMORY: Final = "memory, MiB"
 LAPSE: Final = (" sessions", " restSessions", " views", " collectors", " filters")
 """What a vCenter keeps, until it lapses, for whoever did not get the answer that made it: said, and no mistake."""
 SETTLES: Final = 60.0
@@ -138,7 +139,7 @@ class Soak:
         pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
         ours = {
             "threads": threading.active_count(),
-            "memory, MiB": pages * os.sysconf("SC_PAGE_SIZE") >> 20,
+            MEMORY: pages * os.sysconf("SC_PAGE_SIZE") >> 20,
             "open files": len(list(Path("/proc/self/fd").iterdir())),
             "processes": len(descendants(os.getpid())),
         }
@@ -186,7 +187,8 @@ def _soaked(lab: Lab, minutes: float, vms: int, seed: int) -> tuple[str, list[st
             restarts += 1
             wrong += soak.bring(Stage.MIGRATED) + soak.bring(Stage.SOURCE)
             trips += 1
-            print(f"trip {trips}: {soak.arrivals} arrivals, errors {dict(soak.errors)}", flush=True)
+            memory = soak.held()[MEMORY]
+            print(f"trip {trips}: {soak.arrivals} arrivals, errors {dict(soak.errors)}, {memory} MiB", flush=True)
         over.set()
         noise.join()
         wrong += soak.bring(Stage.MIGRATED) + soak.bring(Stage.SOURCE)

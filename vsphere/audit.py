@@ -29,6 +29,7 @@ READS: Final = frozenset(
         "RetrieveDiskPartitionInfo",
         "QueryUnresolvedVmfsVolumes", "CheckConfigureEvcMode_Task", "HasPrivilegeOnEntities", "HasUserPrivilegeOnEntities",
         "RetrieveDasAdvancedRuntimeInfo", "QueryOptions", "QueryDateTime", "QueryAssignedLicenses",
+        "QueryConnectionInfoViaSpec",
         "FetchUserPrivilegeOnEntities", "RetrieveEntityPermissions", "RetrieveAllPermissions", "RetrieveRolePermissions",
         # vCenter looks again; nothing becomes another
         "RefreshDatastore", "RefreshDatastoreStorageInfo", "RefreshStorageSystem",

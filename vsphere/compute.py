@@ -84,6 +84,7 @@ def clusters(inventory: Inventory) -> Iterator[Cluster]:
             drs=bool(drs and drs.enabled),
             memory_reserve=memory,
             cpu_reserve=cpu,
+            spare=spare(ha),
         )
 
 
@@ -91,19 +92,33 @@ def reserves(ha: Any, hosts: int) -> tuple[float, float]:
     """Return the parts of the MHz and memory of a cluster's usable hosts, so many, that HA's admission control keeps free."""
     if not ha or not ha.enabled or not ha.admissionControlEnabled or not hosts:
         return 0.0, 0.0
+    policy = ha.admissionControlPolicy
+    if _by_percent(policy):
+        percents = policy.cpuFailoverResourcesPercent, policy.memoryFailoverResourcesPercent
+        return min(1.0, percents[0] / 100), min(1.0, percents[1] / 100)
+    part = min(1.0, spare(ha) / hosts)
+    return part, part
+
+
+def spare(ha: Any) -> int:
+    """Return how many hosts' worth HA's admission control keeps free; 0 where it keeps nothing, or does not go by hosts."""
+    if not ha or not ha.enabled or not ha.admissionControlEnabled:
+        return 0
     match ha.admissionControlPolicy:
-        case vim.cluster.FailoverResourcesAdmissionControlPolicy() as policy if policy.autoComputePercentages:
-            part = (policy.failoverLevel or 1) / hosts
+        case policy if _by_percent(policy):
+            return 0
         case vim.cluster.FailoverResourcesAdmissionControlPolicy() as policy:
-            percents = policy.cpuFailoverResourcesPercent, policy.memoryFailoverResourcesPercent
-            return min(1.0, percents[0] / 100), min(1.0, percents[1] / 100)
+            return int(policy.failoverLevel or 1)
         case vim.cluster.FailoverHostAdmissionControlPolicy() as policy:
-            part = len(policy.failoverHosts or ()) / hosts
+            return len(policy.failoverHosts or ())
         case vim.cluster.FailoverLevelAdmissionControlPolicy() as policy:
-            part = policy.failoverLevel / hosts
+            return int(policy.failoverLevel)
         case _:
-            part = (ha.failoverLevel or 0) / hosts
-    return min(1.0, part), min(1.0, part)
+            return int(ha.failoverLevel or 0)
+
+
+def _by_percent(policy: Any) -> bool:
+    return isinstance(policy, vim.cluster.FailoverResourcesAdmissionControlPolicy) and not policy.autoComputePercentages
 
 
 def _load(snapshot: Snapshot) -> Mapping[str, tuple[int, float, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pyVmomi import vim
 
@@ -40,8 +40,8 @@ _READ: Final[Mapping[type[vim.ManagedEntity], tuple[str, ...]]] = {
     vim.Datacenter: ("name", "parent"),
     vim.ComputeResource: ("name", "parent"),
     vim.HostSystem: ("name", "parent", "runtime.connectionState", *host_own.READ),
-    vim.DistributedVirtualSwitch: ("name", "parent", "uuid"),
-    vim.dvs.DistributedVirtualPortgroup: ("name", "parent"),
+    vim.DistributedVirtualSwitch: ("name", "parent", "uuid", "summary.hostMember"),
+    vim.dvs.DistributedVirtualPortgroup: ("name", "parent", "config.defaultPortConfig"),
     vim.Datastore: ("name", "parent"),
 }
 
@@ -73,11 +73,40 @@ class There:
             }
             for kind, (managed, key) in _KINDS.items()
         }
-        return found | host_own.ids({_name(record): record for record in self._of(vim.HostSystem)})
+        return found | host_own.ids(self._by_name())
 
     def hosts(self) -> dict[str, Stands]:
         """Return where each host stands, by its name."""
         return {_name(record): self._stands(record) for record in self._of(vim.HostSystem)}
+
+    def datacenter(self, name: str) -> vim.Datacenter | None:
+        """Return the datacenter of this name."""
+        found = (record.ref for record in self._of(vim.Datacenter) if _name(record) == name)
+        return next((cast("vim.Datacenter", ref) for ref in found), None)
+
+    def vlans(self, datacenter: str) -> Mapping[str, Mapping[str, int]]:
+        """Return the VLAN of each network and host network, by kind and name as in `ids`; only of those that have one."""
+        networks = {}
+        for record in self._of(vim.dvs.DistributedVirtualPortgroup):
+            vlan = getattr(record.get("config.defaultPortConfig"), "vlan", None)
+            if self._datacenter(record) == datacenter and isinstance(
+                vlan, vim.dvs.VmwareDistributedVirtualSwitch.VlanIdSpec
+            ):
+                networks[_name(record)] = int(vlan.vlanId)
+        return {"network": networks, "host network": host_own.vlans(self._by_name())}
+
+    def _by_name(self) -> dict[str, Record]:
+        return {_name(record): record for record in self._of(vim.HostSystem)}
+
+    def members(self, switch: str) -> frozenset[str]:
+        """Return the names of the hosts that are members of the distributed switch with this UUID."""
+        refs = {
+            ref
+            for record in self._of(vim.DistributedVirtualSwitch)
+            if str(record.get("uuid")) == switch
+            for ref in record.targets("summary.hostMember")
+        }
+        return frozenset(_name(record) for record in self._of(vim.HostSystem) if record.moref in refs)
 
     def _of(self, kind: type[vim.ManagedEntity]) -> Iterator[Record]:
         return (record for record in self._records.values() if isinstance(record.ref, kind))

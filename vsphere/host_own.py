@@ -32,6 +32,15 @@ def ids(hosts: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     return {"host switch": switches, "host network": groups, "vMotion adapter": adapters}
 
 
+def vlans(hosts: Mapping[str, Record]) -> dict[str, int]:
+    """Return the VLAN of each host network of these hosts, by its name as above; 0: none."""
+    return {
+        f"{name} {decoded(str(group.spec.name))}": int(group.spec.vlanId)
+        for name, host in hosts.items()
+        for group in host.get(READ[1], ())
+    }
+
+
 def _carries_vmotion(host: Record, adapter: Any) -> bool:
     """Say whether vMotion may use the adapter: it is on the stack for vMotion, or was selected for it."""
     return str(adapter.spec.netStackInstanceKey or "") == _STACK or any(

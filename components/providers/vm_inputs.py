@@ -20,6 +20,7 @@ def inputs_of(spec: VmSpec) -> dict[str, Any]:
         "before": spec.before and _hook(spec.before),
         "after": spec.after and _hook(spec.after),
         "standardNetworks": list(spec.standard_networks),
+        "declaredHosts": list(spec.declared_hosts),
         "vmotionHosts": list(spec.vmotion_hosts),
     }
     return {
@@ -68,6 +69,7 @@ def spec_of(inputs: Mapping[str, Any], uuid: str = "") -> VmSpec:
         networks=dict(inputs["networkMap"]),
         declared_networks=tuple(inputs["declaredNetworks"]),
         declared_switch=str(inputs.get("declaredSwitch", "")),
+        declared_hosts=tuple(inputs.get("declaredHosts") or ()),
         vmotion_hosts=tuple(inputs.get("vmotionHosts") or ()),
         standard_networks=tuple(inputs.get("standardNetworks") or ()),
         shutdown_timeout=float(inputs["shutdownTimeout"]),

@@ -102,11 +102,38 @@ def test_a_host_of_the_old_vcenter_is_not_taken_from_it(tmp_path: Path) -> None:
         assert lab.writes == 0
 
 
+def test_a_host_that_would_not_join_is_named_where_the_datacenter_is_there(tmp_path: Path) -> None:
+    with a_lab(tmp_path, half_built) as lab:
+        site = Site(tmp_path / "clone", site_config(lab, {}))
+        hosts = site.config["esxodus:target"]["hosts"]
+        hosts[1]["thumbprint"] = hosts[0]["thumbprint"]
+        said = site.preview(succeeds=False)
+        assert "esx70-2.lab: its certificate has the thumbprint" in said
+        assert "[host.thumbprint]" in said
+        assert "Traceback" not in said
+        assert lab.writes == 0
+
+
 def test_a_host_that_is_not_there_needs_its_thumbprint(tmp_path: Path) -> None:
     with a_lab(tmp_path, half_built) as lab:
         site = Site(tmp_path / "clone", site_config(lab, {}))
         del site.config["esxodus:target"]["hosts"][1]["thumbprint"]
         assert "esxodus:target.hosts[1].thumbprint: missing; esx70-2.lab is not at" in site.preview(succeeds=False)
+        assert lab.writes == 0
+
+
+def test_what_an_adopted_switch_has_not_as_declared_is_named(tmp_path: Path) -> None:
+    def switched(scenario: dict[str, Any]) -> None:
+        half_built(scenario)
+        there = scenario["vcenters"][1]["datacenters"][0]
+        there["switches"] = [{"name": "dvs-prod7", "version": "7.0.3"}]
+        there["networks"] = [{"name": "pg-prod", "vlan": 21, "switch": "dvs-prod7"}]
+
+    with a_lab(tmp_path, switched) as lab:
+        said = Site(tmp_path / "clone", site_config(lab, {})).preview()
+        assert "esx70-2.lab: it is no member of 'dvs-prod7', so it has none of the networks on it" in said
+        assert "esx70-1.lab: it is no member" not in said
+        assert "pg-prod: it has VLAN 21, and is declared with VLAN 20 [network.other-vlan]" in said
         assert lab.writes == 0
 
 
@@ -191,7 +218,7 @@ def test_a_switch_that_a_host_lacks_is_named(tmp_path: Path) -> None:
 
 def test_clocks_and_licences_of_the_new_site_are_warned_of_once_or_stop_the_preview(tmp_path: Path) -> None:
     def neglected(scenario: dict[str, Any]) -> None:
-        half_built(scenario, ha=False)
+        half_built(scenario)
         one, two = scenario["vcenters"][1]["hosts"]
         one |= {"clockSkew": "5m", "ntp": [], "license": {"name": "Trial", "evaluation": True, "expires": "72h"}}
         two["license"] = {"name": "Standard", "features": ["vmotion", "das"]}

@@ -63,7 +63,9 @@ def changed(file: Path, change: Callable[[dict[str, Any]], None], folder: Path) 
 def test_the_old_site(lab: Lab, opened: Opened) -> None:
     source = view(opened(lab), "source")
     assert (source.version, source.build) == ("6.0.0", "3018524")
-    expected = Cluster("prod6", evc="intel-ivybridge", ha=True, drs=True, memory_reserve=0.25, cpu_reserve=0.25)
+    expected = Cluster(
+        "prod6", evc="intel-ivybridge", ha=True, drs=True, memory_reserve=0.25, cpu_reserve=0.25, spare=1
+    )
     assert source.clusters == (expected,)
     assert all((host.threads, host.mhz, host.hardware) == (32, 16 * 2600, 11) for host in source.hosts)
     assert all(0 < host.free_mhz <= host.mhz for host in source.hosts)

@@ -16,6 +16,8 @@ from tests.lab.conftest import SMALL, endpoints
 from tools.running_lab import Lab
 from vsphere import evc, site_storage
 from vsphere.existing import There, existing
+from vsphere.joining import refusals
+from vsphere.session import session
 from vsphere.site import Site
 from vsphere.site_storage import OldVolume, State
 from vsphere.sites import VSphereSites
@@ -172,3 +174,61 @@ def test_what_another_datacenter_has_is_not_ours_to_adopt(built: Lab) -> None:
         *("datacenter", "host", "datastore", "host switch", "host network", "vMotion adapter")
     }
     assert there.hosts() == dict.fromkeys(HOSTS, Stands("prod7", "tokyo7", str(endpoint)))
+
+
+def test_the_vlans_of_networks_that_exist(start: Callable[[Path], Lab], tmp_path: Path) -> None:
+    scenario = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    scenario["vcenters"][1]["datacenters"] = [
+        {
+            "name": "tokyo7",
+            "clusters": [{"name": "prod7", "hosts": HOSTS}],
+            "switches": [{"name": "dvs7", "version": "7.0.3"}],
+            "networks": [{"name": "pg-prod", "vlan": 20, "switch": "dvs7"}, {"name": "pg-dmz", "vlan": 30}],
+        }
+    ]
+    file = tmp_path / "vlans.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    there = There(endpoints(start(file))["target"])
+    found = there.vlans("tokyo7")
+    assert found["network"] == {"pg-prod": 20}
+    assert there.vlans("osaka7")["network"] == {}
+    assert {name: found["host network"][f"{HOSTS[0]} {name}"] for name in ("pg-dmz", "Management Network")} == {
+        "pg-dmz": 30,
+        "Management Network": 0,
+    }
+    (uuid,) = there.ids("tokyo7")["switch"].values()
+    assert there.members(uuid) == set(HOSTS)
+
+
+def test_why_a_host_would_not_join(start: Callable[[Path], Lab], tmp_path: Path) -> None:
+    scenario = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    source, target = scenario["vcenters"]
+    source |= {"version": "6.7.0", "api": "6.7"}
+    for host in source["hosts"]:
+        host["version"] = "6.7.0"
+    target["datacenters"] = [{"name": "tokyo7"}]
+    target["hosts"].append({**target["hosts"][0], "name": "esx60-9.lab", "version": "6.0.0"})
+    file = tmp_path / "joining.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    lab = start(file)
+    endpoint = endpoints(lab)["target"]
+    datacenter = There(endpoint).datacenter("tokyo7")
+    assert datacenter is not None
+    assert There(endpoint).datacenter("osaka7") is None
+    pins = {name: str(host["thumbprint"]) for name, host in lab.endpoints["hosts"].items()}
+    good = [(name, pins[name]) for name in HOSTS]
+    new, old = (vcenter["hosts"][0]["password"] for vcenter in (target, source))
+
+    def ids(hosts: list[tuple[str, str]], password: str = new) -> list[tuple[str, str]]:
+        found = refusals(session(endpoint), datacenter, hosts, "root", password)
+        return [(concern.id, concern.subject) for concern in found]
+
+    assert ids(good) == []
+    assert ids([]) == []
+    assert ids([(HOSTS[0], pins[HOSTS[1]]), good[1]]) == [("host.thumbprint", HOSTS[0])]
+    assert ids(good, "guess") == [("host.password", name) for name in HOSTS]
+    assert ids([("esx99.lab", pins[HOSTS[0]])]) == [("host.not-joining", "esx99.lab")]
+    assert ids([("esx60-9.lab", pins["esx60-9.lab"])]) == [("host.not-joining", "esx60-9.lab")]
+    elsewhere = ("esx60-1.lab", pins["esx60-1.lab"])
+    assert ids([elsewhere], old) == [("host.in-another-vcenter", "esx60-1.lab")]
+    assert lab.writes == 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from components import beforehand
+from components import beforehand, site_concerns
+from components.adoption import Adoption, Owned
 from components.providers import old_datastores
 from components.settings import Settings
 from migration.errors import Blocked, SettingsError
@@ -106,12 +107,41 @@ def test_a_switch_without_uplinks_is_there_already() -> None:
 
 def test_vmotion_is_there_or_declared_or_missed() -> None:
     there = {"vMotion adapter": {"esx71 10.40.0.71": "host-1_vmk1"}}
-    assert [one.subject for one in beforehand.missing_vmotion(Settings.parse(GOOD), there)] == ["esx72"]
-    assert beforehand.missing_vmotion(Settings.parse(networked()), {"vMotion adapter": {}}) == []
+    assert [one.subject for one in site_concerns.missing_vmotion(Settings.parse(GOOD), there)] == ["esx72"]
+    assert site_concerns.missing_vmotion(Settings.parse(networked()), {"vMotion adapter": {}}) == []
     quiet = changed("target.cluster", {"name": "prod7", "drs": False})
-    assert beforehand.missing_vmotion(Settings.parse(quiet), there) == []
+    assert site_concerns.missing_vmotion(Settings.parse(quiet), there) == []
     quiet["waves"][0]["method"] = "xvm"
-    assert len(beforehand.missing_vmotion(Settings.parse(quiet), there)) == 1
+    assert len(site_concerns.missing_vmotion(Settings.parse(quiet), there)) == 1
+
+
+def test_only_of_a_switch_that_is_adopted_members_are_missed() -> None:
+    stack, there = Settings.parse(GOOD), {"switch": {"dvs7": "uuid-7"}}
+    asked: list[str] = []
+
+    def members(switch: str) -> set[str]:
+        asked.append(switch)
+        return {"esx71"}
+
+    adopted = site_concerns.off_the_switch(stack, Adoption(there, {}), members)
+    assert [(one.id, one.subject) for one in adopted] == [("host.not-on-switch", "esx72")]
+    assert asked == ["uuid-7"]
+    ours: Owned = {("vsphere:index/distributedVirtualSwitch:DistributedVirtualSwitch", "dvs7"): {}}
+    assert list(site_concerns.off_the_switch(stack, Adoption(there, ours), members)) == []
+    assert list(site_concerns.off_the_switch(stack, Adoption({}, {}), members)) == []
+
+
+def test_only_of_a_network_that_is_adopted_another_vlan_is_told() -> None:
+    stack = Settings.parse(networked())
+    vlans = {"network": {"pg-prod": 21}, "host network": {"esx71 pg-dmz": 0, "esx72 pg-dmz": 30, "esx71 vmotion": 41}}
+    there = {"network": {"pg-prod": "dvportgroup-1"}, "host network": dict.fromkeys(vlans["host network"], "id")}
+    found = [str(one).partition(" —")[0] for one in site_concerns.other_vlans(stack, Adoption(there, {}), vlans)]
+    assert found == [
+        "pg-prod: it has VLAN 21, and is declared with VLAN 20 [network.other-vlan]",
+        "pg-dmz: it has no VLAN on esx71, and is declared with VLAN 30 [network.other-vlan]",
+        "vmotion: it has VLAN 41 on esx71, and is declared with VLAN 40 [network.other-vlan]",
+    ]
+    assert list(site_concerns.other_vlans(stack, Adoption({}, {}), vlans)) == []
 
 
 def test_hosts_that_stand_elsewhere_are_all_named() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from migration.new_site import Stands, misplaced, without_vmotion
+from migration.new_site import Stands, misplaced, off_the_switch, without_vmotion
 
 RIGHT = Stands("prod7", "tokyo7", "vc70")
 OLD = Stands("prod6", "tokyo6", "vc60")
@@ -75,3 +75,10 @@ def test_a_vcenter_that_has_lost_a_host_does_not_keep_it_from_joining() -> None:
 def test_a_host_without_vmotion_is_named_where_it_is_wanted(drs: bool, live: bool, said: str | None) -> None:
     found = [str(one).partition(" —")[0] for one in without_vmotion(["esx71", "esx72"], {"esx71"}, drs=drs, live=live)]
     assert found == ([said] if said else [])
+
+
+def test_a_host_that_an_adopted_switch_has_not_is_named() -> None:
+    (found,) = off_the_switch(["esx71", "esx72"], "dvs7", {"esx71"})
+    assert str(found).startswith(
+        "esx72: it is no member of 'dvs7', so it has none of the networks on it [host.not-on-switch]"
+    )

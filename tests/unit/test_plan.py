@@ -8,7 +8,7 @@ import pytest
 
 from migration.declared import as_declared
 from migration.model import Disk, File, Power
-from migration.observation import Observation, SiteView
+from migration.observation import Cluster, Observation, SiteView
 from migration.plan import LONGEST, plan
 from migration.wanted import Stage, Wave, Window
 from tests.fake_sites import FakeSites, a_vm
@@ -91,6 +91,23 @@ def test_a_host_for_which_an_adapter_is_declared_counts_for_vmotion() -> None:
     first = next(host.name for host in bare if host.cluster == SPEC.cluster)
     target = as_declared(replace(SPEC, vmotion_hosts=(first,)), seen).sites["target"]
     assert [host.name for host in target.hosts if host.vmotion] == [first]
+
+
+def test_hosts_that_join_a_cluster_share_in_what_ha_keeps_free() -> None:
+    views = FakeSites().views()
+    one = replace(views["target"].hosts[0], networks=frozenset(), volumes=frozenset())
+    kept = Cluster(SPEC.cluster, ha=True, memory_reserve=1.0, cpu_reserve=1.0, spare=1)
+    alone = replace(views["target"], hosts=(one,), clusters=(kept,))
+    seen = Observation((a_vm(),), {**views, "target": alone})
+    spec = replace(SPEC, declared_networks=("pg-prod", "pg-dmz"), declared_hosts=(one.name, "esx79"))
+    target = as_declared(spec, seen).sites["target"]
+    assert [host.name for host in target.hosts] == [one.name, "esx79"]
+    assert target.clusters == (replace(kept, memory_reserve=0.5, cpu_reserve=0.5),)
+    assert plan(spec, as_declared(spec, seen)).stop == ()
+    by_percent = replace(seen, sites={**views, "target": replace(alone, clusters=(replace(kept, spare=0),))})
+    assert as_declared(spec, by_percent).sites["target"].clusters[0].memory_reserve == 1.0
+    unchanged = as_declared(replace(spec, declared_hosts=(one.name,)), seen).sites["target"]
+    assert unchanged.clusters == (kept,)
 
 
 def test_a_dead_host_of_the_declared_cluster_does_not_stop_a_preview() -> None:

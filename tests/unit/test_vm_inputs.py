@@ -53,6 +53,7 @@ SPEC = {
     "networks": MAPS,
     "declared_networks": NAMES,
     "standard_networks": NAMES,
+    "declared_hosts": NAMES,
     "vmotion_hosts": NAMES,
     "declared_switch": TEXT,
     "shutdown_timeout": SECONDS,

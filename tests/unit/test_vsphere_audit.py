@@ -146,7 +146,7 @@ def test_only_methods_that_the_api_has_are_called_reads() -> None:
         vim.ServiceInstance, vim.SessionManager, vim.view.ViewManager, vim.view.ContainerView, vim.Datastore,
         vim.SearchIndex, vim.host.DatastoreBrowser, vim.host.StorageSystem, vim.host.DatastoreSystem,
         vim.AuthorizationManager, vim.ClusterComputeResource, vim.cluster.EVCManager, vim.option.OptionManager,
-        vim.host.DateTimeSystem, vim.LicenseAssignmentManager, vmodl.query.PropertyCollector,
+        vim.host.DateTimeSystem, vim.LicenseAssignmentManager, vim.Datacenter, vmodl.query.PropertyCollector,
     )  # fmt: skip
     attributes = (getattr(kind, name) for kind in kinds for name in dir(kind))
     known = {str(one.info.wsdlName) for one in attributes if hasattr(one, "info")}
