@@ -69,15 +69,15 @@ class Clock:
 
 
 def upgrade(
-    name: str, wanted: Wanted, cluster: Cluster, limits: Limits, clock: Clock, progress: Progress
-) -> tuple[Member, list[str]]:
-    """Upgrade the host and return how it is then, and the steps that were taken; none where nothing was left to do.
+    name: str, wanted: Wanted, cluster: Cluster, limits: Limits, clock: Clock, progress: Progress, taken: list[str]
+) -> Member:
+    """Upgrade the host and return how it is then. The steps that were taken are added to `taken`, also where it fails.
 
     Raises: Blocked with what an operator must act on; Paused, OutOfTime, MigrationError. The host stays as it is then, and the
     next run goes on there; one that was not taken out of service is let go.
     """
     try:
-        return _upgraded(name, wanted, cluster, limits, clock, progress)
+        return _upgraded(name, wanted, cluster, limits, clock, progress, taken)
     except Paused:
         raise
     except MigrationError:
@@ -94,9 +94,9 @@ def _let_go(name: str, cluster: Cluster, limits: Limits, progress: Progress) -> 
 
 
 def _upgraded(
-    name: str, wanted: Wanted, cluster: Cluster, limits: Limits, clock: Clock, progress: Progress
-) -> tuple[Member, list[str]]:
-    so_far, taken = SoFar(), list[str]()
+    name: str, wanted: Wanted, cluster: Cluster, limits: Limits, clock: Clock, progress: Progress, taken: list[str]
+) -> Member:
+    so_far = SoFar()
     waiting: tuple[str, float] | None = None
     failures = 0
     while True:
@@ -108,7 +108,7 @@ def _upgraded(
                 case Done():
                     member = fleet.member(name)
                     assert member is not None  # noqa: S101 - else it would be a Stop
-                    return member, taken
+                    return member
                 case Stop(identifier, why, remedy):
                     raise Blocked((Against.named(identifier).concern(name, why, remedy=remedy),))
                 case Await(what):

@@ -110,7 +110,13 @@ def run(cluster: FakeCluster) -> str:
     for name in [one.name for one in cluster.fleet.members]:
         try:
             upgrade(
-                name, WANTED, cluster, Limits(), Clock(lambda: float(next(seconds)), lambda _: None), lambda *_: None
+                name,
+                WANTED,
+                cluster,
+                Limits(),
+                Clock(lambda: float(next(seconds)), lambda _: None),
+                lambda *_: None,
+                [],
             )
         except Killed:
             return "killed"

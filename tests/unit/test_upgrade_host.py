@@ -34,7 +34,9 @@ class Time:
 
 
 def going(cluster: FakeCluster, name: str = "esx1", time: Time | None = None) -> list[str]:
-    return upgrade(name, WANTED, cluster, Limits(), (time or Time()).clock(), lambda *_: None)[1]
+    taken: list[str] = []
+    upgrade(name, WANTED, cluster, Limits(), (time or Time()).clock(), lambda *_: None, taken)
+    return taken
 
 
 def kinds(cluster: FakeCluster) -> list[str]:
@@ -153,15 +155,16 @@ def test_a_host_that_is_not_emptied_stays_in_service() -> None:
 
 
 def test_a_run_that_shall_stop_stops_between_two_steps() -> None:
-    cluster = FakeCluster(fleet(), WANTED)
+    cluster, taken = FakeCluster(fleet(), WANTED), list[str]()
 
     def sleep(_: float) -> None:
         if cluster.member("esx1").maintenance:
             raise Paused("paused")
 
     with pytest.raises(Paused):
-        upgrade("esx1", WANTED, cluster, Limits(), Clock(lambda: 0.0, sleep), lambda *_: None)
+        upgrade("esx1", WANTED, cluster, Limits(), Clock(lambda: 0.0, sleep), lambda *_: None, taken)
     assert kinds(cluster) == ["Mark", "Enter"]
+    assert taken == ["mark esx1 as being upgraded", "put esx1 into maintenance mode"]
 
 
 def test_each_step_is_said_in_words() -> None:
