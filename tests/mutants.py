@@ -42,6 +42,7 @@ DECIDING = (
     "schedule",
     "upgrade",
     "wave",
+    "zoning",
 )
 """What is asked to catch them: the unit tests with one of these in their name, and the property tests."""
 
@@ -107,7 +108,7 @@ def ask(bug: Planted | None) -> Verdict:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         shutil.copy(ROOT / "pyproject.toml", here)
-        for name in ("bench", "components", "migration", "tests", "tools", "vsphere"):
+        for name in ("bench", "components", "fabric", "migration", "tests", "tools", "vsphere"):
             shutil.copytree(ROOT / name, here / name, ignore=shutil.ignore_patterns("__pycache__"))
         if bug:
             (here / bug.file).write_text(planted(bug))

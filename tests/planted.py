@@ -21,6 +21,7 @@ _WAVES = "migration/waves.py"
 _ADMISSION = "migration/admission.py"
 _EVC = "migration/evc.py"
 _NEW = "migration/new_datastores.py"
+_ZONING = "fabric/zoning.py"
 _UPGRADE = "migration/upgrade.py"
 _UPGRADE_HOST = "migration/upgrade_host.py"
 _UPGRADE_PROOF = "migration/upgrade_proof.py"
@@ -545,5 +546,54 @@ PLANTED: Final = (
         _WAVES,
         "ours |= moment.volumes.get(spec.wave.name, frozenset())",
         "ours |= frozenset()",
+    ),
+    # --- zoning
+    Planted(
+        "zoning: what is logged out just now leaves its zone",
+        _ZONING,
+        "            if (more := zone.without(there)).all:\n                extend.append(more)",
+        "            if not there.same(zone):\n                add.append(zone)",
+    ),
+    Planted(
+        "zoning: a zone with strangers in it is ours",
+        _ZONING,
+        "    others = sorted(there.all - set(own))",
+        "    others = sorted(there.all - set(own) - seen.ports)",
+    ),
+    Planted(
+        "zoning: somebody's open transaction is overlooked",
+        _ZONING,
+        "    if seen.transaction:",
+        "    if seen.transaction > 99:",
+    ),
+    Planted(
+        "zoning: saved changes of others come into effect with ours",
+        _ZONING,
+        "    if pending := seen.pending():",
+        "    if pending := ():",
+    ),
+    Planted(
+        "zoning: a zone that somebody has changed is removed",
+        _ZONING,
+        "zone.all <= there.all <= zone.all | set(known)",
+        "zone.all <= there.all",
+    ),
+    Planted(
+        "zoning: a zone that another configuration names is deleted",
+        _ZONING,
+        "        if not elsewhere:",
+        "        if not elsewhere or name in seen.effective:",
+    ),
+    Planted(
+        "zoning: the last zones are taken from a configuration",
+        _ZONING,
+        "        if seen.configuration and not rest:",
+        "        if not seen.configuration and not rest:",
+    ),
+    Planted(
+        "zoning: peers see each other",
+        _ZONING,
+        "        if self.type == STANDARD:\n            return one in self.members and other in self.members",
+        "        if self.type == STANDARD or self.members:\n            return one in self.members and other in self.members",
     ),
 )
