@@ -164,7 +164,7 @@ class Switch:
             return self._after(before, change, AT_IT if enabling else 0.0)
         except MigrationError:
             if begun:  # else a transaction that is open is somebody else's
-                self._abort()
+                self._abort(before)
             raise
         return self._verified(before, change)
 
@@ -187,7 +187,7 @@ class Switch:
         until = time.monotonic() + patience
         while str((now := self._effective())["checksum"]) == before.checksum:
             if not int(now.get("transaction-token") or 0) or time.monotonic() >= until:
-                self._abort()
+                self._abort(before)
                 raise Transient(
                     f"{self.fabric}: the connection to its switch was lost, and nothing of ours is in effect; "
                     "run again: what is there then is read anew"
@@ -215,13 +215,7 @@ class Switch:
 
         Raises: Blocked where somebody has saved something meanwhile; Unexpected.
         """
-        working, expected = self.defined(), change.defined(before)
-        wrong = [f"zone {name}" for name in _differing(working.zones, expected.zones, Zone.same)]
-        wrong += [f"alias {name}" for name in _differing(working.aliases, expected.aliases, lambda a, b: a == b)]
-        wrong += [
-            f"configuration {name}"
-            for name in _differing(working.configurations, expected.configurations, lambda a, b: sorted(a) == sorted(b))
-        ]
+        wrong = _differences(self.defined(), change.defined(before))
         if not wrong:
             return
         self._unchanged(before, f"it would also change {', '.join(wrong)}", self._effective())
@@ -249,8 +243,11 @@ class Switch:
                 raise Blocked([Against.TRANSACTION.concern(self.fabric, f"the switch says: {error}")]) from error
             raise
 
-    def _abort(self) -> None:
+    def _abort(self, before: Zoning) -> None:
+        """Drop our transaction, where this session has one: only then does it see what is defined as it is not saved."""
         with contextlib.suppress(MigrationError):  # logging out drops it too
+            if not _differences(self.defined(), before.defined):
+                return
             self._write("PATCH", f"{ZONING}/effective-configuration/cfg-action/{_ABORT}", None)
 
     def _effective(self) -> Mapping[str, Any]:
@@ -338,6 +335,18 @@ def _calls(before: Zoning, change: Change) -> Iterator[tuple[str, str, Mapping[s
         yield "POST", f"{defined}/zone/zone-name/{quote(zone.name)}", body
     if joining := [*change.join, *(zone.name for zone in change.add)]:
         yield "POST", configuration, {"member-zone": {"zone-name": joining}}
+
+
+def _differences(one: Defined, other: Defined) -> list[str]:
+    """Return what differs between two states of what is defined, in words."""
+    return [
+        *(f"zone {name}" for name in _differing(one.zones, other.zones, Zone.same)),
+        *(f"alias {name}" for name in _differing(one.aliases, other.aliases, lambda a, b: a == b)),
+        *(
+            f"configuration {name}"
+            for name in _differing(one.configurations, other.configurations, lambda a, b: sorted(a) == sorted(b))
+        ),
+    ]
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any], same: Any) -> list[str]:

@@ -133,6 +133,18 @@ def test_a_lost_answer_is_looked_into(lab: Lab, action: str, done: bool, monkeyp
     assert (NEW.name in {zone["name"] for zone in now["effective"]["zones"]}) is done
 
 
+def test_what_is_open_is_only_dropped_where_it_is_ours(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody begins just after we have looked, and our first call is lost on its way."""
+    monkeypatch.setattr(Switch, "_as_read", lambda _, __: lab.post("/fabrics/fabric-a/begin"))
+    rule = {"vcenter": "fabric fabric-a", "count": 1, "action": "drop"}
+    with switch(lab) as one:
+        before = one.zoning()
+        lab.post("/faults", {**rule, "method": "POST /brocade-zone/defined-configuration/zone/zone-name"})
+        with pytest.raises(Transient, match="nothing of ours is in effect"):
+            one.apply(before, Change((NEW,)))
+    assert (state(lab)["transaction"], state(lab)["lost"]) == ("a person", 0)
+
+
 def test_what_would_be_saved_beside_ours_stops_it(lab: Lab) -> None:
     """Read wrongly, or changed in a way that no checksum tells: the transaction is compared with what is meant."""
     with switch(lab) as one:
