@@ -23,7 +23,7 @@ import yaml
 
 from migration.admission import Admission
 from migration.converge import converge
-from migration.errors import MigrationError
+from migration.errors import MigrationError, Unexpected
 from migration.lease import Holder, Lease
 from migration.wanted import Identity, Method, Stage, VmSpec
 from tests.engine.conftest import descendants
@@ -123,6 +123,8 @@ class Soak:
             except MigrationError as error:
                 told = f"{name}: {type(error).__name__}: {error}"
                 self.errors[type(error).__name__] += 1
+                if isinstance(error, Unexpected):
+                    print(told, flush=True)
                 time.sleep(0.5)
             else:
                 self.arrivals += 1
