@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
-import pydantic
 from pydantic import BeforeValidator, Field, SecretStr
 
 from components import settings_checks, settings_words
+from components.settings_data import configured
 from components.settings_fabric import Fabric
 from components.settings_forms import Existing, Model, Name, as_named
 from components.settings_site import OldDatastore, Target, Vcenter
@@ -68,13 +68,7 @@ class Settings(Model):
         problems += [
             f"esxodus:{key}: it is there in clear; set it with `pulumi config set --secret {key}`" for key in clear
         ]
-        try:
-            settings = cls.model_validate(data)
-        except pydantic.ValidationError as error:
-            raise SettingsError([*settings_words.said(cls, data, error), *problems]) from None
-        if problems:
-            raise SettingsError(problems)
-        return settings
+        return settings_words.validated(cls, data, problems)
 
     @classmethod
     def load(cls) -> Self:
@@ -84,15 +78,10 @@ class Settings(Model):
         """
         from pulumi.runtime import config  # a program only: providers and tests read plain mappings
 
-        found = {**config.get_config_env(), **config.CONFIG.get()}
-        prefix = f"{PROJECT}:"
+        found = configured(PROJECT)
         # The project's file has the engine refuse the others; one that not every stack needs cannot be declared there.
-        clear = [key for key in SECRETS if f"{prefix}{key}" in found and not config.is_config_secret(f"{prefix}{key}")]
-        return cls.parse(
-            {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)},
-            here=True,
-            clear=clear,
-        )
+        clear = [key for key in SECRETS if key in found and not config.is_config_secret(f"{PROJECT}:{key}")]
+        return cls.parse(found, here=True, clear=clear)
 
     @classmethod
     def config_keys(cls) -> tuple[str, ...]:

@@ -13,6 +13,15 @@ _SHOWN: Final = 12
 """How many of the names that are known are shown where none is near to what was written."""
 
 
+def configured(project: str) -> dict[str, Any]:
+    """Return the configuration of the running Pulumi program by key, without the project's prefix."""
+    from pulumi.runtime import config  # a program only: providers and tests read plain mappings
+
+    found = {**config.get_config_env(), **config.CONFIG.get()}
+    prefix = f"{project}:"
+    return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+
+
 def keys(value: object) -> Mapping[str, Any]:
     """Return it where it has keys; nothing of what has not."""
     return value if isinstance(value, dict) else {}

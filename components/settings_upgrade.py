@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
-import pydantic
 from pydantic import Field, SecretStr, model_validator
 
 from components import settings_words
 from components.settings import Lab, Settings, plain
+from components.settings_data import configured
 from components.settings_forms import Host, Model, Name, Seconds, Server, Thumbprint
 from components.settings_waves import Hook
-from migration.errors import SettingsError
 from migration.upgrade_fleet import Wanted
 from migration.upgrade_host import Limits
 
@@ -114,13 +113,7 @@ class UpgradeSettings(Model):
         known = {
             key: value for key, value in data.items() if key not in Settings.config_keys() or key in cls.config_keys()
         }
-        try:
-            settings = cls.model_validate(known)
-        except pydantic.ValidationError as error:
-            raise SettingsError([*settings_words.said(cls, known, error), *problems]) from None
-        if problems:
-            raise SettingsError(problems)
-        return settings
+        return settings_words.validated(cls, known, problems)
 
     @classmethod
     def load(cls) -> Self:
@@ -128,13 +121,7 @@ class UpgradeSettings(Model):
 
         Raises: SettingsError with every problem found.
         """
-        from pulumi.runtime import config  # a program only: providers and tests read plain mappings
-
-        found = {**config.get_config_env(), **config.CONFIG.get()}
-        prefix = f"{PROJECT}:"
-        return cls.parse(
-            {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}, here=True
-        )
+        return cls.parse(configured(PROJECT), here=True)
 
     @classmethod
     def config_keys(cls) -> tuple[str, ...]:

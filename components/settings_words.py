@@ -7,12 +7,15 @@ import typing
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+import pydantic
 from pydantic import BaseModel
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+from migration.errors import SettingsError
 
-    import pydantic
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+M = typing.TypeVar("M", bound=BaseModel)
 
 _COMING: Final = {
     ("method", "relay"): "moving live by a relay vCenter 6.7",
@@ -68,6 +71,20 @@ _REASONS: Final = {
     "value_error": "{error}",
 }
 """What pydantic may find with the forms that are used here, in our words; tests/unit/test_settings_words.py tries them all."""
+
+
+def validated(model: type[M], data: Mapping[str, Any], problems: Sequence[str]) -> M:
+    """Return the data as the model.
+
+    Raises: SettingsError with what pydantic finds wrong and `problems`, those that were found otherwise.
+    """
+    try:
+        settings = model.model_validate(data)
+    except pydantic.ValidationError as error:
+        raise SettingsError([*said(model, data, error), *problems]) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings
 
 
 def said(model: type[BaseModel], data: Mapping[str, Any], error: pydantic.ValidationError) -> list[str]:

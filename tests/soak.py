@@ -26,11 +26,11 @@ from migration.converge import converge
 from migration.errors import MigrationError, Unexpected
 from migration.lease import Holder, Lease
 from migration.wanted import Identity, Method, Stage, VmSpec
-from tests.engine.conftest import descendants
 from tests.matrix.cases import endpoints
 from tests.matrix.journeys import DATASTORES, SMALL, build_target, found
 from tests.matrix.outages import but_for
 from tools.parts import ROOT
+from tools.processes import descendants
 from tools.running_lab import Lab, running_lab
 from vsphere.sites import VSphereSites
 

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from tools.census import Counted, count
 from tools.parts import ROOT
+from tools.processes import descendants
 from tools.running_lab import Lab, running_lab
 from tools.toolchain import backend, environment
 
@@ -90,7 +91,7 @@ def killed(name: str, lab: Lab, console: Console) -> None:
                 f"`pulumi up` ended by itself, with exit code {process.returncode}, before it could be killed"
             )
     finally:
-        for pid in _started_by(process.pid):
+        for pid in descendants(process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.communicate()
@@ -181,15 +182,3 @@ def _start(name: str, arguments: tuple[str, ...]) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-
-
-def _started_by(process: int) -> set[int]:
-    """Return the process and all that it has started, by id: each of the engine's plugins has a process group of its own."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has just ended
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found = {process}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found

@@ -9,8 +9,8 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Re
 from components.providers import access, fabrics, runtime, verdict, zoned_by_hand
 from components.providers.accounted import accounted
 from fabric import zoning
-from migration.errors import Blocked, Paused
-from migration.model import Concern, Severity
+from migration.errors import Blocked
+from migration.model import Concern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -231,14 +231,10 @@ def _zone(inputs: Mapping[str, Any], found: Ports, outputs: dict[str, Any]) -> N
     if found.unknown:
         call.say(f"not zoned, because they are not connected: {', '.join(found.unknown)}", severity="warning")
     made = fabrics.read(outputs["made"])
-    before, after = dict(outputs.get("before") or {}), dict(outputs.get("after") or {})
     with fabrics.opened(fabrics.named(inputs), again=True) as seen:
         plans = fabrics.plans(inputs, found, seen, made)
         concerns = _judged(inputs, found, seen, plans)
-        if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
-            raise Blocked(wrong)
-        for concern in concerns:
-            call.say(str(concern), severity="warning")
+        verdict.heed(call, concerns)
         for plan in plans:
             zones = seen.zonings[plan.fabric]
             # What is about to be ours is kept first: a run that fails between here and there has made it all the same.
@@ -246,14 +242,9 @@ def _zone(inputs: Mapping[str, Any], found: Ports, outputs: dict[str, Any]) -> N
             grown |= {more.name: grown[more.name].with_more(more) for more in plan.change.extend}
             made[plan.fabric] = {**made.get(plan.fabric, {}), **grown}
             outputs["made"] = {name: fabrics.written(kept) for name, kept in made.items()}
+            had = len(zones.effective)
+            zones = fabrics.carry_out(call, seen, plan, outputs, "zoning", "changed")
             if plan.change:
-                if runtime.stop.is_set():
-                    raise Paused(f"{plan.fabric}: paused before its zones are changed; run again to go on")
-                call.progress(f"{plan.fabric}: zoning", None)
-                before[plan.fabric] = fabrics.shown(zones)
-                had = len(zones.effective)
-                zones = seen.switches[plan.fabric].apply(zones, plan.change)
-                fabrics.keep(zones)
                 for line in _told(plan.change, found):
                     call.say(f"{plan.fabric}: {line}")
                 call.say(
@@ -261,6 +252,4 @@ def _zone(inputs: Mapping[str, Any], found: Ports, outputs: dict[str, Any]) -> N
                     f"{zones.checksum}; the {had} that were there are "
                     f"{'otherwise ' if plan.change.extend else ''}as they were"
                 )
-            after[plan.fabric] = fabrics.shown(zones)
-            outputs.update(before=before, after=after)
     outputs["reach"] = {**(outputs.get("reach") or {}), **_reach(plans)}

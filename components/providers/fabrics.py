@@ -7,11 +7,11 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from components.providers import access
+from components.providers import access, runtime
 from fabric import zoning
 from fabric.against import Against
 from fabric.zoning import Initiator, Plan, Zone, Zoning
-from migration.errors import Blocked, Refused, SessionLost, Unexpected, Unreachable
+from migration.errors import Blocked, Paused, Refused, SessionLost, Unexpected, Unreachable
 from vsphere import host_storage, site_storage
 
 if TYPE_CHECKING:
@@ -128,6 +128,26 @@ def plans(
         zoning.plan(seen, found.initiators, found.targets, made.get(name, {}), style=style, prefix=prefix)
         for name, seen in fabrics.zonings.items()
     ]
+
+
+def carry_out(
+    call: runtime.Call, fabrics: Fabrics, plan: Plan, outputs: dict[str, Any], doing: str, done: str
+) -> Zoning:
+    """Make a plan's change, if it has one, and return the zoning after it; the outputs tell what was, and is, in effect.
+
+    Raises: Paused before anything is done; MigrationError.
+    """
+    zones = fabrics.zonings[plan.fabric]
+    before = dict(outputs.get("before") or {})
+    if plan.change:
+        if runtime.stop.is_set():
+            raise Paused(f"{plan.fabric}: paused before its zones are {done}; run again to go on")
+        call.progress(f"{plan.fabric}: {doing}", None)
+        before[plan.fabric] = shown(zones)
+        zones = fabrics.switches[plan.fabric].apply(zones, plan.change)
+        keep(zones)
+    outputs.update(before=before, after={**(outputs.get("after") or {}), plan.fabric: shown(zones)})
+    return zones
 
 
 def named(inputs: Mapping[str, Any]) -> list[str]:

@@ -7,9 +7,9 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from components.providers import access, runtime
+from components.providers import access, runtime, verdict
 from migration import presentation
-from migration.errors import Blocked, Paused
+from migration.errors import Paused
 from migration.model import Concern, Severity
 from vsphere import host_storage, site_storage
 from vsphere.site_storage import Mount, OldVolume, State
@@ -35,10 +35,9 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> tuple[dict
     hosts = usable(site, inputs["hosts"])
     if out := sorted(set(inputs["hosts"]) - set(hosts)):
         call.say(f"not looked at, because it is disconnected or in maintenance: {', '.join(out)}", severity="warning")
-    found = site_storage.mounts(site, hosts, volumes)
-    if unseen := sorted(
-        {*_hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED), *_unfound(found, _expected(found, inputs))}
-    ):
+    found, behind = site_storage.mounts(site, hosts, volumes), _behind(inputs)
+    unfound = _unfound(found, _expected(found, inputs, behind))
+    if unseen := sorted({*_hosts(found, State.NOT_SCANNED, State.NOT_PRESENTED), *unfound}):
         call.progress(f"rescanning {', '.join(unseen)}", None)
         rescan(site, unseen)
         found = site_storage.mounts(site, hosts, volumes)
@@ -49,19 +48,30 @@ def mount(inputs: Mapping[str, Any], volumes: Sequence[OldVolume]) -> tuple[dict
             site_storage.mount(site, mount.host, mount.volume)
     if any(mount.state in mendable for mount in found):
         found = site_storage.mounts(site, hosts, volumes)
-    concerns = _judged(found, _expected(found, inputs))
-    if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
-        raise Blocked(wrong)
-    for concern in concerns:
-        call.say(str(concern), severity="warning")
+    expected = _expected(found, inputs, behind)
+    concerns = _judged(found, expected)
+    verdict.heed(call, concerns)
     lacking: dict[str, list[str]] = {}
     for mount in found:
         if mount.state is not State.MOUNTED:
             lacking.setdefault(mount.volume.name, []).append(mount.host)
-    return lacking, _unfound(found, _expected(found, inputs))
+    return lacking, _unfound(found, expected)
 
 
-def _expected(found: Sequence[Mount], inputs: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+def _behind(inputs: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Return behind which ports of the array the source sees each disk; nothing, and no call, where nobody will ask."""
+    if not isinstance(inputs["reach"], dict) or not inputs["reach"]:  # in a preview it may not be known yet
+        return {}
+    ports: dict[str, frozenset[str]] = {}
+    for host in host_storage.host_storage(access.site("source")).values():
+        for name, disk in host.disks.items():
+            ports[name] = ports.get(name, frozenset()) | disk.ports
+    return ports
+
+
+def _expected(
+    found: Sequence[Mount], inputs: Mapping[str, Any], behind: Mapping[str, frozenset[str]]
+) -> dict[tuple[str, str], int]:
     """Return how many paths each host should have to each disk; nothing where that is not known, as before the zones are made.
 
     A disk is behind those ports of the array at which any host of either site sees it.
@@ -69,13 +79,10 @@ def _expected(found: Sequence[Mount], inputs: Mapping[str, Any]) -> dict[tuple[s
     reach = inputs["reach"]
     if not isinstance(reach, dict) or not reach:
         return {}
-    ports: dict[str, set[str]] = {}
-    for host in host_storage.host_storage(access.site("source")).values():
-        for name, disk in host.disks.items():
-            ports.setdefault(name, set()).update(disk.ports)
+    ports = dict(behind)
     for mount in found:
         for disk in mount.disks:
-            ports.setdefault(disk.name, set()).update(disk.ports)
+            ports[disk.name] = ports.get(disk.name, frozenset()) | disk.ports
     return {
         (mount.host, disk.name): sum(int(reach.get(mount.host, {}).get(port, 0)) for port in ports[disk.name])
         for mount in found
@@ -126,7 +133,7 @@ def foreseen(news: Mapping[str, Any], volumes: Sequence[OldVolume]) -> list[Conc
     ]
     return [
         replace(concern, severity=Severity.WARNS) if concern.id == presentation.NOT_EVERYWHERE.id else concern
-        for concern in _judged(known, _expected(known, news))
+        for concern in _judged(known, _expected(known, news, _behind(news)))
     ]
 
 
@@ -138,7 +145,7 @@ def settled(volumes: Sequence[OldVolume], inputs: Mapping[str, Any], olds: Mappi
     told = {(name, host) for name, hosts in (olds.get("lacking") or {}).items() for host in hosts}
     site = access.site("target")
     found = site_storage.mounts(site, usable(site, inputs["hosts"]), volumes)
-    if set(_unfound(found, _expected(found, inputs))) - set(olds.get("unfound") or ()):
+    if set(_unfound(found, _expected(found, inputs, _behind(inputs)))) - set(olds.get("unfound") or ()):
         return False
     return all(
         mount.state is State.MOUNTED or (mount.state is State.NOT_PRESENTED and (mount.volume.name, mount.host) in told)

@@ -10,8 +10,8 @@ from components.providers import access, fabrics, runtime, verdict, zoned_by_han
 from components.providers.accounted import accounted
 from fabric import zoning
 from fabric.against import Against
-from migration.errors import Blocked, Paused
-from migration.model import Concern, Severity
+from migration.errors import Blocked
+from migration.model import Concern
 from vsphere import host_storage
 
 if TYPE_CHECKING:
@@ -149,33 +149,21 @@ def _remove(inputs: Mapping[str, Any], made: Made, outputs: dict[str, Any]) -> N
     Raises: Blocked where anything stands against any of them, before the first is changed; MigrationError.
     """
     call = runtime.current_call()
-    before, after = dict(outputs.get("before") or {}), dict(outputs.get("after") or {})
     known = {port for zones in made.values() for zone in zones.values() for port in zone.all}
     with fabrics.opened([name for name in fabrics.named(inputs) if made.get(name)], again=True) as seen:
         plans = [zoning.removal(zones, made[name], known) for name, zones in seen.zonings.items()]
         concerns = [concern for plan in plans for concern in plan.concerns]
         if any(plan.change for plan in plans):
             concerns += _in_use(made)
-        if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
-            raise Blocked(wrong)
-        for concern in concerns:
-            call.say(str(concern), severity="warning")
+        verdict.heed(call, concerns)
         for plan in plans:
-            zones = seen.zonings[plan.fabric]
+            gone = (*plan.change.leave, *plan.change.remove)
+            zones = fabrics.carry_out(call, seen, plan, outputs, f"removing {len(gone)} zones", "removed")
             if plan.change:
-                if runtime.stop.is_set():
-                    raise Paused(f"{plan.fabric}: paused before its zones are removed; run again to go on")
-                gone = (*plan.change.leave, *plan.change.remove)
-                call.progress(f"{plan.fabric}: removing {len(gone)} zones", None)
-                before[plan.fabric] = fabrics.shown(zones)
-                zones = seen.switches[plan.fabric].apply(zones, plan.change)
-                fabrics.keep(zones)
                 call.say(
                     f"{plan.fabric}: - zone {', '.join(gone)}; {zones.configuration} is in effect with "
                     f"{len(zones.effective)} zones, checksum {zones.checksum}; all of them are as they were"
                 )
-            after[plan.fabric] = fabrics.shown(zones)
-            outputs.update(before=before, after=after)
 
 
 def _in_use(made: Made) -> Iterator[Concern]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from migration.errors import MigrationError
+from migration.errors import Blocked, MigrationError
 from migration.model import Concern, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from components.providers import runtime
     from components.providers.runtime import Call
@@ -62,6 +62,17 @@ def show(call: Call, subject: str, concerns: Iterable[Concern], expected: int) -
                 f"as things are, this cannot be done: see the errors at {', '.join(sorted(_blocked))}. "
                 "Nothing has been changed"
             )
+
+
+def heed(call: Call, concerns: Sequence[Concern]) -> None:
+    """Show what warns, at the moment of acting.
+
+    Raises: Blocked with all that block, where any does.
+    """
+    if wrong := [concern for concern in concerns if concern.severity is Severity.BLOCKS]:
+        raise Blocked(wrong)
+    for concern in concerns:
+        call.say(str(concern), severity="warning")
 
 
 def forget() -> None:

@@ -20,9 +20,9 @@ Told = dict[str, dict[str, list[str]]]
 def commands_for(inputs: Mapping[str, Any], found: Ports, made: Mapping[str, Mapping[str, Zone]]) -> Told:
     """Return what is to be typed in beyond what was told before (`made`); nothing where that is all."""
     told: Told = {}
+    wanted = fabrics.by_hand(inputs, found)
     for one in inputs["fabrics"]:
-        before = made.get(one["name"], {})
-        zones = fabrics.by_hand(inputs, found)[one["name"]]
+        before, zones = made.get(one["name"], {}), wanted[one["name"]]
         new = [zone for zone in zones if zone.name not in before]
         more = [more for zone in zones if zone.name in before and (more := zone.without(before[zone.name])).all]
         if new or more:

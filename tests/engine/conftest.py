@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tools.processes import descendants
 from tools.toolchain import backend
 
 if TYPE_CHECKING:
@@ -74,18 +75,6 @@ class Project:
 def started_by(process: subprocess.Popen[str]) -> set[int]:
     """Return the process and all that it has started, in whatever process group: each plugin has one of its own."""
     return descendants(process.pid)
-
-
-def descendants(process: int) -> set[int]:
-    """Return the process and all that it has started and that still runs, by id."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has just ended
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found = {process}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 def kill(pids: set[int]) -> None:

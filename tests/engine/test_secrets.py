@@ -19,8 +19,9 @@ from urllib.parse import quote, quote_plus
 import pytest
 import yaml
 
-from tests.engine.conftest import REPOSITORY, descendants
+from tests.engine.conftest import REPOSITORY
 from tests.engine.site_project import Site, site_config
+from tools.processes import descendants
 from tools.running_lab import running_lab
 
 pytestmark = pytest.mark.engine

@@ -37,20 +37,7 @@ const rolling = "../../scenarios/lab-rolling.yaml"
 
 func startRolling(t *testing.T, change func(*scenario.Scenario)) (*running, *client) {
 	t.Helper()
-	sc, err := scenario.Load(rolling)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sc.Timescale = 5000
-	if change != nil {
-		change(sc)
-	}
-	s, err := Start(sc, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	r := &running{Server: s, t: t}
+	r := serve(t, rolling, change)
 	return r, r.login("site")
 }
 

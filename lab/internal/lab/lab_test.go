@@ -43,6 +43,14 @@ func start(t *testing.T, change func(*scenario.Scenario)) *running {
 
 func startFrom(t *testing.T, file string, change func(*scenario.Scenario)) *running {
 	t.Helper()
+	r := serve(t, file, change)
+	r.source, r.target = r.login("source"), r.login("target")
+	return r
+}
+
+// serve starts a scenario that a function may change; nobody has logged in yet.
+func serve(t *testing.T, file string, change func(*scenario.Scenario)) *running {
+	t.Helper()
 	sc, err := scenario.Load(filepath.FromSlash(file))
 	if err != nil {
 		t.Fatal(err)
@@ -56,9 +64,7 @@ func startFrom(t *testing.T, file string, change func(*scenario.Scenario)) *runn
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	r := &running{Server: s, t: t}
-	r.source, r.target = r.login("source"), r.login("target")
-	return r
+	return &running{Server: s, t: t}
 }
 
 func (r *running) url(name string) *url.URL {

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -17,22 +16,7 @@ import (
 // startMetadata serves the scenario whose VM app01 has every kind of metadata.
 func startMetadata(t *testing.T, change func(*scenario.Scenario)) *running {
 	t.Helper()
-	sc, err := scenario.Load(filepath.FromSlash("../../../tests/scenarios/metadata.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sc.Timescale = 5000
-	if change != nil {
-		change(sc)
-	}
-	s, err := Start(sc, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	r := &running{Server: s, t: t}
-	r.source, r.target = r.login("source"), r.login("target")
-	return r
+	return startFrom(t, "../../../tests/scenarios/metadata.yaml", change)
 }
 
 func (r *running) cluster(c *client, name string) *object.ClusterComputeResource {
